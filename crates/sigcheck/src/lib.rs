@@ -11,15 +11,21 @@
 mod check;
 mod der;
 mod exact;
+mod field;
+mod glv;
 mod key;
+mod point;
 mod scalar;
+mod strauss;
+mod table;
+mod verdict;
 
 pub use check::Check;
 
 /// Judges one check.
 #[must_use]
 pub fn verify(check: &Check) -> bool {
-    exact::is_valid(check)
+    verdict::judge(check)
 }
 
 /// Judges many checks at once, which costs less for each of them than [`verify`].
@@ -27,10 +33,7 @@ pub fn verify(check: &Check) -> bool {
 /// # Errors
 /// The index of the first check that fails.
 pub fn verify_batch(checks: &[Check]) -> Result<(), usize> {
-    match checks.iter().position(|check| !verify(check)) {
-        Some(index) => Err(index),
-        None => Ok(()),
-    }
+    verdict::judge_all(checks)
 }
 
 /// Tells whether `output_key` with the given parity of Y is `internal_key + tweak * G` (BIP341).
@@ -43,11 +46,11 @@ pub fn is_tweaked_key(
     internal_key: &[u8; 32],
     tweak: &[u8; 32],
 ) -> bool {
-    exact::is_tweaked_key(output_key, parity_odd, internal_key, tweak)
+    verdict::is_tweaked_key(output_key, parity_odd, internal_key, tweak)
 }
 
 /// Tells whether `key` is the X coordinate of a point of the curve (BIP340 `lift_x` succeeds).
 #[must_use]
 pub fn is_valid_x_only(key: &[u8; 32]) -> bool {
-    exact::lift_x(key, false).is_some()
+    point::Affine::lift_x(key, false).is_some()
 }

@@ -60,6 +60,26 @@ pub(crate) fn challenge(r: &[u8; 32], key: &[u8; 32], message: &[u8; 32]) -> Sca
     reduce(&hash.finalize().into())
 }
 
+/// Inverts scalars, none of which is zero, for the price of one inversion and three products each.
+pub(crate) fn invert_all<'a>(scalars: impl Iterator<Item = &'a mut Scalar>) {
+    let mut product = Scalar::ONE;
+    let mut steps: Vec<(&mut Scalar, Scalar)> = Vec::with_capacity(scalars.size_hint().0);
+    for scalar in scalars {
+        let before = product;
+        product *= &*scalar;
+        steps.push((scalar, before));
+    }
+    // Correctness: a product of scalars that are not zero is not zero, the order being prime.
+    let Some(mut inverse) = product.invert_vartime().into_option() else {
+        return;
+    };
+    for (scalar, before) in steps.into_iter().rev() {
+        let inverted = inverse * before;
+        inverse *= &*scalar;
+        *scalar = inverted;
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -86,5 +106,17 @@ mod tests {
         one[31] = 1;
         assert_eq!(to_lower_half(minus_one(ORDER)), one);
         assert_eq!(to_lower_half([0; 32]), [0; 32]);
+    }
+
+    #[test]
+    fn a_batch_of_inverses_inverts_each() {
+        for count in 0..20u32 {
+            let scalars: Vec<Scalar> = (1..=count).map(|seed| Scalar::from(seed * 77)).collect();
+            let mut inverses = scalars.clone();
+            invert_all(inverses.iter_mut());
+            for (scalar, inverse) in scalars.iter().zip(&inverses) {
+                assert_eq!(scalar * inverse, Scalar::ONE);
+            }
+        }
     }
 }
