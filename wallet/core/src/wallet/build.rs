@@ -1,0 +1,158 @@
+//! Building payments: recipients, coin selection, change, replacement. The result is always a PSBT.
+
+use bdk_wallet::{
+    bitcoin::{Address, Amount, FeeRate, OutPoint, Psbt, Txid},
+    coin_selection::InsufficientFunds,
+    error::{BuildFeeBumpError, CreateTxError},
+};
+
+use super::Wallet;
+
+/// Most recipients of one payment.
+pub const MAX_RECIPIENTS: usize = 1000;
+
+/// Why a payment could not be built.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// The coins do not suffice.
+    #[error("not enough coins: {needed_sat} sat are needed, {available_sat} sat can be spent")]
+    InsufficientFunds {
+        /// What is needed with the fee, in satoshis.
+        needed_sat: u64,
+        /// What can be spent, in satoshis.
+        available_sat: u64,
+    },
+    /// Nothing can be spent.
+    #[error("there is nothing to spend")]
+    NothingToSpend,
+    /// A recipient would get less than the network relays.
+    #[error("recipient {0} would get less than the dust limit")]
+    Dust(usize),
+    /// No recipient, or too many.
+    #[error("a payment has 1 to {MAX_RECIPIENTS} recipients")]
+    Recipients,
+    /// The transaction is not the wallet's, or unknown.
+    #[error("transaction {0} is not known to this wallet")]
+    UnknownTransaction(Txid),
+    /// The transaction is confirmed already.
+    #[error("transaction {0} is confirmed already")]
+    Confirmed(Txid),
+    /// The transaction does not signal that it may be replaced, or was not made by this wallet.
+    #[error("transaction {0} cannot be replaced by this wallet")]
+    NotReplaceable(Txid),
+    /// The new fee rate is not above the old one.
+    #[error("the fee must rise: at least {0} sat per 1000 virtual bytes")]
+    FeeTooLow(u64),
+    /// The builder refused for another reason.
+    #[error("the payment cannot be built: {0}")]
+    Other(String),
+}
+
+impl BuildError {
+    /// Returns the stable code of the error.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::InsufficientFunds { .. } => "insufficient-funds",
+            Self::NothingToSpend => "nothing-to-spend",
+            Self::Dust(_) => "dust",
+            Self::Recipients => "recipients",
+            Self::UnknownTransaction(_) => "tx-unknown",
+            Self::Confirmed(_) => "tx-confirmed",
+            Self::NotReplaceable(_) => "tx-not-replaceable",
+            Self::FeeTooLow(_) => "fee-too-low",
+            Self::Other(_) => "payment-invalid",
+        }
+    }
+}
+
+/// One recipient.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recipient {
+    /// Whom to pay.
+    pub address: Address,
+    /// How much; `None` is everything that can be spent, less the fee (then it is the only recipient).
+    pub amount: Option<Amount>,
+}
+
+/// A payment to build.
+#[derive(Debug, Clone)]
+pub struct Payment {
+    /// The recipients.
+    pub recipients: Vec<Recipient>,
+    /// The fee rate.
+    pub fee_rate: FeeRate,
+    /// Coins that must not be used (reserved by other payments).
+    pub reserved: Vec<OutPoint>,
+}
+
+impl Wallet {
+    /// Builds a payment. Change goes to a new change address; the transaction may be replaced
+    /// (BIP125) and its lock time is the current height, so that miners gain nothing by going back.
+    ///
+    /// # Errors
+    /// See [`BuildError`].
+    pub fn build_payment(&mut self, payment: &Payment) -> Result<Psbt, BuildError> {
+        let everything = payment.recipients.iter().any(|recipient| recipient.amount.is_none());
+        let count = payment.recipients.len();
+        if count == 0 || count > MAX_RECIPIENTS || (everything && count > 1) {
+            return Err(BuildError::Recipients);
+        }
+        let mut excluded = self.unspendable_coins();
+        excluded.extend(&payment.reserved);
+        let mut builder = self.inner_mut().build_tx();
+        builder.fee_rate(payment.fee_rate).unspendable(excluded);
+        for recipient in &payment.recipients {
+            let script = recipient.address.script_pubkey();
+            match recipient.amount {
+                Some(amount) => builder.add_recipient(script, amount),
+                None => builder.drain_wallet().drain_to(script),
+            };
+        }
+        builder.finish().map_err(create_error)
+    }
+
+    /// Builds the replacement of an unconfirmed transaction of this wallet at a higher fee rate.
+    ///
+    /// # Errors
+    /// See [`BuildError`].
+    pub fn build_bump(&mut self, txid: Txid, fee_rate: FeeRate, reserved: &[OutPoint]) -> Result<Psbt, BuildError> {
+        let mut excluded = self.unspendable_coins();
+        excluded.extend(reserved);
+        let known = self.transaction(txid).ok_or(BuildError::UnknownTransaction(txid))?;
+        if self.inner().sent_and_received(&known).0 == Amount::ZERO {
+            return Err(BuildError::NotReplaceable(txid));
+        }
+        let own: Vec<OutPoint> = known.input.iter().map(|input| input.previous_output).collect();
+        excluded.retain(|coin| !own.contains(coin));
+        // Correctness: coins that the replaced transaction made vanish with it.
+        excluded.extend((0..known.output.len()).filter_map(|vout| Some(OutPoint::new(txid, u32::try_from(vout).ok()?))));
+        let mut builder = self.inner_mut().build_fee_bump(txid).map_err(bump_error)?;
+        builder.fee_rate(fee_rate).unspendable(excluded);
+        builder.finish().map_err(create_error)
+    }
+}
+
+fn create_error(error: CreateTxError) -> BuildError {
+    match error {
+        CreateTxError::CoinSelection(InsufficientFunds { needed, available }) => {
+            BuildError::InsufficientFunds { needed_sat: needed.to_sat(), available_sat: available.to_sat() }
+        }
+        CreateTxError::NoUtxosSelected => BuildError::NothingToSpend,
+        CreateTxError::NoRecipients => BuildError::Recipients,
+        CreateTxError::OutputBelowDustLimit(index) => BuildError::Dust(index),
+        CreateTxError::FeeRateTooLow { required } => BuildError::FeeTooLow(required.to_sat_per_kwu() * 4),
+        CreateTxError::FeeTooLow { required } => {
+            BuildError::Other(format!("the fee must be at least {} sat", required.to_sat()))
+        }
+        other => BuildError::Other(other.to_string()),
+    }
+}
+
+fn bump_error(error: BuildFeeBumpError) -> BuildError {
+    match error {
+        BuildFeeBumpError::TransactionNotFound(txid) => BuildError::UnknownTransaction(txid),
+        BuildFeeBumpError::TransactionConfirmed(txid) => BuildError::Confirmed(txid),
+        BuildFeeBumpError::IrreplaceableTransaction(txid) => BuildError::NotReplaceable(txid),
+        other => BuildError::Other(other.to_string()),
+    }
+}
