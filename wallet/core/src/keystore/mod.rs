@@ -148,6 +148,12 @@ pub struct Keystore {
     _lock: File,
 }
 
+impl std::fmt::Debug for Keystore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Keystore({})", self.path.display())
+    }
+}
+
 impl Keystore {
     /// Makes a new keystore file; it is durable when this returns.
     ///
