@@ -6,6 +6,8 @@
 //! Products take factors of magnitude up to 8 and have magnitude 1. The caller keeps count; debug
 //! builds check.
 
+mod product;
+
 use crate::key::FIELD_ORDER;
 
 /// 52 ones: the part of an accumulator that stays in its limb.
@@ -14,37 +16,11 @@ const LOW: u64 = (1 << 52) - 1;
 const TOP: u64 = (1 << 48) - 1;
 /// `2^256` modulo p.
 const FOLD: u64 = 0x1_0000_03d1;
-/// `2^260` modulo p: what a limb counts that is five places too high.
-const FOLD_LIMB: u64 = FOLD << 4;
 /// p in limbs.
 const P: [u64; 5] = [LOW - (FOLD - 1), LOW, LOW, LOW, TOP];
-/// The largest magnitude of a factor.
-const MAX_FACTOR: u64 = 8;
-
 /// An element of the base field with a magnitude of its own (see the module's documentation).
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct FieldElement(pub(crate) [u64; 5]);
-
-#[inline(always)]
-fn wide(a: u64, b: u64) -> u128 {
-    // Correctness: 64 by 64 bits never overflow 128.
-    u128::from(a).wrapping_mul(u128::from(b))
-}
-
-/// Sums products; the caller's bounds keep the sum below `2^128`.
-macro_rules! dot {
-    ($($a:expr, $b:expr);+) => { 0u128$(.wrapping_add(wide($a, $b)))+ };
-}
-
-/// The part of an accumulator that fits one word.
-#[inline(always)]
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "the low word is what is asked for"
-)]
-const fn low_word(value: u128) -> u64 {
-    value as u64
-}
 
 impl FieldElement {
     #[cfg(test)]
@@ -142,6 +118,15 @@ impl FieldElement {
         self.normalize().0[0] & 1 == 1
     }
 
+    /// The element of magnitude 1, or its negative, whichever has this parity; zero stays.
+    pub(crate) fn with_parity(&self, is_odd: bool) -> FieldElement {
+        if self.is_odd() == is_odd {
+            *self
+        } else {
+            self.negate(1)
+        }
+    }
+
     /// Tells whether two elements of magnitude 1 and at most 7 are equal modulo p.
     pub(crate) fn equals(&self, other: &FieldElement) -> bool {
         self.negate(1).add(other).is_zero()
@@ -195,53 +180,6 @@ impl FieldElement {
         ])
     }
 
-    /// The product of two elements of magnitude up to 8; it has magnitude 1.
-    ///
-    /// Column `k` is the sum of limb products of weight `2^(52 k)`. Columns 5 to 8 fold back by
-    /// `2^260`. Columns 3 and 4 go first, so that the carry out of the top limb is known when
-    /// column 0 is summed and one pass over the limbs is enough.
-    ///
-    /// Correctness: limbs are below `2^56.1` (the top one `2^52.1`), so a column of five products
-    /// stays below `2^115`; carries and folded terms keep every accumulator below `2^120`.
-    #[inline]
-    pub(crate) fn mul(&self, other: &FieldElement) -> FieldElement {
-        debug_assert!(self.is_within(MAX_FACTOR) && other.is_within(MAX_FACTOR));
-        let ([a0, a1, a2, a3, a4], [b0, b1, b2, b3, b4]) = (self.0, other.0);
-        let column3 = dot!(a0, b3; a1, b2; a2, b1; a3, b0);
-        let column4 = dot!(a0, b4; a1, b3; a2, b2; a3, b1; a4, b0);
-        let column8 = wide(a4, b4);
-        let upper = Upper::new(column3, column4, column8);
-        upper.finish(
-            [
-                dot!(a0, b0),
-                dot!(a0, b1; a1, b0),
-                dot!(a0, b2; a1, b1; a2, b0),
-            ],
-            [
-                dot!(a1, b4; a2, b3; a3, b2; a4, b1),
-                dot!(a2, b4; a3, b3; a4, b2),
-                dot!(a3, b4; a4, b3),
-            ],
-        )
-    }
-
-    /// The square of an element of magnitude up to 8; it has magnitude 1.
-    #[inline]
-    pub(crate) fn square(&self) -> FieldElement {
-        debug_assert!(self.is_within(MAX_FACTOR));
-        let [a0, a1, a2, a3, a4] = self.0;
-        // Correctness: a doubled limb is below 2^58 and the bounds of `mul` hold for the sums.
-        let (d0, d1, d4) = (a0 << 1, a1 << 1, a4 << 1);
-        let d2 = a2 << 1;
-        let column3 = dot!(d0, a3; d1, a2);
-        let column4 = dot!(a0, d4; d1, a3; a2, a2);
-        let upper = Upper::new(column3, column4, wide(a4, a4));
-        upper.finish(
-            [dot!(a0, a0), dot!(d0, a1), dot!(d0, a2; a1, a1)],
-            [dot!(a1, d4; d2, a3), dot!(a2, d4; a3, a3), dot!(a3, d4)],
-        )
-    }
-
     /// The element squared `count` times.
     pub(crate) fn square_times(&self, count: u32) -> FieldElement {
         (0..count).fold(*self, |power, _| power.square())
@@ -284,64 +222,6 @@ impl FieldElement {
     }
 }
 
-/// The limbs of a product from column 3 on, before the lower columns are known.
-struct Upper {
-    limb3: u64,
-    limb4: u64,
-    /// Bits 256 to 259, which fold with the columns above them.
-    nibble: u64,
-    /// What column 4 carries into column 5.
-    carry: u128,
-}
-
-impl Upper {
-    #[inline(always)]
-    fn new(column3: u128, column4: u128, column8: u128) -> Upper {
-        let sum = column3.wrapping_add(wide(low_word(column8), FOLD_LIMB));
-        let limb3 = low_word(sum) & LOW;
-        // The upper word of column 8 weighs 2^64 more, which is one limb and 12 bits.
-        let high = low_word(column8 >> 64);
-        let sum = (sum >> 52)
-            .wrapping_add(column4)
-            .wrapping_add(wide(high, FOLD_LIMB << 12));
-        let top = low_word(sum) & LOW;
-        Upper {
-            limb3,
-            limb4: top & TOP,
-            nibble: top >> 48,
-            carry: sum >> 52,
-        }
-    }
-
-    /// Folds columns 5 to 7 into columns 0 to 2 and carries up to the top limb.
-    #[inline(always)]
-    fn finish(self, columns: [u128; 3], folded: [u128; 3]) -> FieldElement {
-        let high = self.carry.wrapping_add(folded[0]);
-        // Bits from 256 on weigh FOLD, so column 5 is shifted to make room for the nibble.
-        let from_256 = ((low_word(high) & LOW) << 4) | self.nibble;
-        let sum = columns[0].wrapping_add(wide(from_256, FOLD));
-        let limb0 = low_word(sum) & LOW;
-
-        let high = (high >> 52).wrapping_add(folded[1]);
-        let sum = (sum >> 52).wrapping_add(columns[1]);
-        let sum = sum.wrapping_add(wide(low_word(high) & LOW, FOLD_LIMB));
-        let limb1 = low_word(sum) & LOW;
-
-        let high = (high >> 52).wrapping_add(folded[2]);
-        let sum = (sum >> 52).wrapping_add(columns[2]);
-        let sum = sum.wrapping_add(wide(low_word(high), FOLD_LIMB));
-        let limb2 = low_word(sum) & LOW;
-
-        let rest = wide(low_word(high >> 64), FOLD_LIMB << 12);
-        let sum = (sum >> 52)
-            .wrapping_add(rest)
-            .wrapping_add(u128::from(self.limb3));
-        let limb3 = low_word(sum) & LOW;
-        let limb4 = low_word(sum >> 52).wrapping_add(self.limb4);
-        FieldElement([limb0, limb1, limb2, limb3, limb4])
-    }
-}
-
 /// Inverts all elements (magnitude 1) for the price of one inversion and three products each;
 /// zeros stay zero.
 pub(crate) fn invert_all(elements: &mut [FieldElement]) {
@@ -364,5 +244,4 @@ pub(crate) fn invert_all(elements: &mut [FieldElement]) {
 }
 
 #[cfg(test)]
-#[path = "field_tests.rs"]
 mod tests;

@@ -7,6 +7,7 @@
 //! (Guide to Elliptic Curve Cryptography, algorithm 3.74).
 
 use crate::field::FieldElement;
+use crate::scalar;
 use k256::Scalar;
 
 /// A cube root of unity of the field: the endomorphism on X.
@@ -36,6 +37,16 @@ const G2: [u64; 4] = [
     0x6f54_7fa9_0abf_e4c4,
     0xe443_7ed6_010e_8828,
 ];
+
+/// The endomorphism on scalars: a cube root of unity modulo the order.
+pub(crate) fn lambda() -> Scalar {
+    const LAMBDA: [u8; 32] = [
+        0x53, 0x63, 0xad, 0x4c, 0xc0, 0x5c, 0x30, 0xe0, 0xa5, 0x26, 0x1c, 0x02, 0x88, 0x12, 0x64,
+        0x5a, 0x12, 0x2e, 0x22, 0xea, 0x20, 0x81, 0x66, 0x78, 0xdf, 0x02, 0x96, 0x7c, 0x1b, 0x23,
+        0xbd, 0x72,
+    ];
+    scalar::reduce(&LAMBDA)
+}
 
 /// Digits of a half in non-adjacent form: 128 bits and a carry.
 pub(crate) const DIGITS: usize = 130;
@@ -73,7 +84,8 @@ fn words(k: &Scalar) -> [u64; 4] {
     clippy::cast_possible_truncation,
     reason = "splits a double word in two"
 )]
-fn halves(value: u128) -> (u64, u64) {
+/// The lower and the upper word.
+pub(crate) fn halves(value: u128) -> (u64, u64) {
     (value as u64, (value >> 64) as u64)
 }
 
@@ -166,18 +178,7 @@ impl Half {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scalar;
-    use k256::elliptic_curve::PrimeField;
     use sha2::{Digest, Sha256};
-
-    fn lambda() -> Scalar {
-        let hash: [u8; 32] = [
-            0x53, 0x63, 0xad, 0x4c, 0xc0, 0x5c, 0x30, 0xe0, 0xa5, 0x26, 0x1c, 0x02, 0x88, 0x12,
-            0x64, 0x5a, 0x12, 0x2e, 0x22, 0xea, 0x20, 0x81, 0x66, 0x78, 0xdf, 0x02, 0x96, 0x7c,
-            0x1b, 0x23, 0xbd, 0x72,
-        ];
-        Scalar::from_repr(hash.into()).expect("below the order")
-    }
 
     fn value(half: &Half) -> Scalar {
         let magnitude = Scalar::from(half.magnitude);

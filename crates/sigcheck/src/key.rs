@@ -16,6 +16,12 @@ pub(crate) enum PublicKey {
 }
 
 impl PublicKey {
+    /// The X coordinate, big-endian.
+    pub(crate) fn x(&self) -> &[u8; 32] {
+        let (PublicKey::Compressed { x, .. } | PublicKey::Full { x, .. }) = self;
+        x
+    }
+
     /// Reads the 33- or 65-byte forms.
     ///
     /// Consensus: the hybrid prefixes 06 and 07 are valid where they name the parity of Y; only

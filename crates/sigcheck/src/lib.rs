@@ -14,6 +14,8 @@ mod exact;
 mod field;
 mod glv;
 mod key;
+#[cfg(target_arch = "x86_64")]
+mod lanes;
 mod point;
 mod scalar;
 mod strauss;

@@ -23,7 +23,7 @@ pub(crate) struct Jacobian {
     pub(crate) z: FieldElement,
 }
 
-const SEVEN: FieldElement = FieldElement([7, 0, 0, 0, 0]);
+pub(crate) const SEVEN: FieldElement = FieldElement([7, 0, 0, 0, 0]);
 
 /// The base point.
 pub(crate) const GENERATOR: Affine = Affine {
@@ -46,8 +46,10 @@ impl Affine {
     pub(crate) fn lift_x(x: &[u8; 32], is_odd: bool) -> Option<Affine> {
         let x = FieldElement::from_bytes(x)?;
         let y = x.square().mul(&x).add(&SEVEN).square_root()?;
-        let y = if y.is_odd() == is_odd { y } else { y.negate(1) };
-        Some(Affine { x, y })
+        Some(Affine {
+            x,
+            y: y.with_parity(is_odd),
+        })
     }
 
     /// The point of a public key, if it is on the curve.

@@ -50,7 +50,7 @@ fn special_scalars() -> Vec<Scalar> {
 /// Makes an ECDSA check that asks for `u1 * G + u2 * P` with `P = secret * G`, and says what the
 /// verdict has to be. `None` when the sum is infinity or its X is zero modulo the order.
 fn ecdsa_with_multipliers(secret: &Scalar, u1: &Scalar, u2: &Scalar) -> Option<(Check, Check)> {
-    let sum = ProjectivePoint::GENERATOR * (u1 + &(u2 * secret));
+    let sum = ProjectivePoint::GENERATOR * (u1 + u2 * secret);
     if sum == ProjectivePoint::IDENTITY || *u2 == Scalar::ZERO {
         return None;
     }

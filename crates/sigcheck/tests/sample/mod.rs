@@ -2,7 +2,7 @@
 #![allow(dead_code, reason = "each test file uses its own part")]
 #![allow(unreachable_pub, reason = "a module of several test programs")]
 
-use k256::ecdsa::signature::hazmat::PrehashSigner;
+use k256::ecdsa::signature::hazmat::{PrehashSigner, PrehashVerifier};
 use k256::elliptic_curve::sec1::ToSec1Point;
 use k256::{ecdsa, schnorr};
 use sha2::{Digest, Sha256};
@@ -43,10 +43,18 @@ pub struct EcdsaSample {
 
 impl EcdsaSample {
     pub fn random(bytes: &mut Bytes) -> Self {
+        let is_compressed = bytes.below(2) == 0;
+        EcdsaSample::random_of(bytes, is_compressed)
+    }
+
+    pub fn random_compressed(bytes: &mut Bytes) -> Self {
+        EcdsaSample::random_of(bytes, true)
+    }
+
+    fn random_of(bytes: &mut Bytes, is_compressed: bool) -> Self {
         let secret = ecdsa::SigningKey::from_slice(&bytes.next32()).expect("a valid secret");
         let digest = bytes.next32();
         let signature: ecdsa::Signature = secret.sign_prehash(&digest).expect("signs");
-        let is_compressed = bytes.below(2) == 0;
         let (r, s) = signature.split_bytes();
         EcdsaSample {
             key: secret
@@ -67,11 +75,16 @@ impl EcdsaSample {
 
     /// What k256's own verifier says.
     pub fn reference(&self) -> bool {
-        use k256::ecdsa::signature::hazmat::PrehashVerifier;
+        ecdsa::Signature::from_scalars(self.r, self.s).is_ok_and(|signature| self.judge(&signature))
+    }
+
+    /// What k256's own verifier and its reader of strict DER say.
+    pub fn reference_of(&self, der: &[u8]) -> bool {
+        ecdsa::Signature::from_der(der).is_ok_and(|signature| self.judge(&signature))
+    }
+
+    fn judge(&self, signature: &ecdsa::Signature) -> bool {
         let Ok(key) = ecdsa::VerifyingKey::from_sec1_bytes(&self.key) else {
-            return false;
-        };
-        let Ok(signature) = ecdsa::Signature::from_scalars(self.r, self.s) else {
             return false;
         };
         key.verify_prehash(&self.digest, &signature.normalize_s())
