@@ -1,0 +1,146 @@
+//! What the signature hashes of one transaction share.
+
+use std::fmt;
+use std::sync::OnceLock;
+
+use sha2::{Digest, Sha256};
+use synod_primitives::encode::write_var_bytes;
+use synod_primitives::{Transaction, TxOut, sha256};
+
+use super::legacy::LegacyParts;
+
+/// Everything about a spending transaction that its signature hashes share, computed at most once
+/// and only when a signature needs it.
+///
+/// Can be shared by threads that verify different inputs.
+pub struct SpendContext<'tx> {
+    tx: &'tx Transaction,
+    spent_outputs: Vec<TxOut>,
+    parts: OnceLock<Parts>,
+    double: OnceLock<Parts>,
+    spent: OnceLock<Spent>,
+    legacy: OnceLock<LegacyParts>,
+}
+
+/// Hashes over all inputs and outputs: single for BIP341, double for BIP143.
+pub(super) struct Parts {
+    pub(super) prevouts: [u8; 32],
+    pub(super) sequences: [u8; 32],
+    pub(super) outputs: [u8; 32],
+}
+
+/// Hashes over the outputs that are spent (BIP341).
+pub(super) struct Spent {
+    pub(super) amounts: [u8; 32],
+    pub(super) scripts: [u8; 32],
+}
+
+impl<'tx> SpendContext<'tx> {
+    /// Takes a transaction and the outputs that its inputs spend, in their order.
+    ///
+    /// # Panics
+    /// When there are not as many spent outputs as inputs, which is a bug of the caller.
+    #[must_use]
+    pub fn new(tx: &'tx Transaction, spent_outputs: Vec<TxOut>) -> Self {
+        assert_eq!(
+            tx.inputs().len(),
+            spent_outputs.len(),
+            "every input spends one output"
+        );
+        Self {
+            tx,
+            spent_outputs,
+            parts: OnceLock::new(),
+            double: OnceLock::new(),
+            spent: OnceLock::new(),
+            legacy: OnceLock::new(),
+        }
+    }
+
+    /// Returns the spending transaction.
+    #[must_use]
+    pub fn transaction(&self) -> &'tx Transaction {
+        self.tx
+    }
+
+    /// Returns the outputs that the inputs spend, in their order.
+    #[must_use]
+    pub fn spent_outputs(&self) -> &[TxOut] {
+        &self.spent_outputs
+    }
+
+    /// Hashes of BIP341.
+    pub(super) fn parts(&self) -> &Parts {
+        self.parts.get_or_init(|| Parts::of(self.tx))
+    }
+
+    /// Hashes of BIP143, which are those of BIP341 hashed again.
+    pub(super) fn double_parts(&self) -> &Parts {
+        self.double.get_or_init(|| {
+            let single = self.parts();
+            Parts {
+                prevouts: sha256(&single.prevouts),
+                sequences: sha256(&single.sequences),
+                outputs: sha256(&single.outputs),
+            }
+        })
+    }
+
+    /// Hashes over what is spent.
+    pub(super) fn spent(&self) -> &Spent {
+        self.spent.get_or_init(|| Spent::of(&self.spent_outputs))
+    }
+
+    /// The parts of the oldest signature hash.
+    pub(super) fn legacy(&self) -> &LegacyParts {
+        self.legacy.get_or_init(|| LegacyParts::of(self.tx))
+    }
+}
+
+impl fmt::Debug for SpendContext<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SpendContext")
+            .field("txid", &self.tx.txid())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Parts {
+    fn of(tx: &Transaction) -> Self {
+        let mut prevouts = Sha256::new();
+        let mut sequences = Sha256::new();
+        for input in tx.inputs() {
+            prevouts.update(input.prevout.encode());
+            sequences.update(input.sequence.to_le_bytes());
+        }
+        Self {
+            prevouts: prevouts.finalize().into(),
+            sequences: sequences.finalize().into(),
+            outputs: sha256(&encode_outputs(tx.outputs())),
+        }
+    }
+}
+
+impl Spent {
+    fn of(outputs: &[TxOut]) -> Self {
+        let mut amounts = Sha256::new();
+        let mut scripts = Vec::new();
+        for output in outputs {
+            amounts.update(output.value.sat().to_le_bytes());
+            write_var_bytes(&mut scripts, output.script_pubkey.as_bytes());
+        }
+        Self {
+            amounts: amounts.finalize().into(),
+            scripts: sha256(&scripts),
+        }
+    }
+}
+
+/// Encodes outputs one after the other, without their count.
+pub(super) fn encode_outputs(outputs: &[TxOut]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(outputs.len() * 34);
+    for output in outputs {
+        output.encode_into(&mut bytes);
+    }
+    bytes
+}
