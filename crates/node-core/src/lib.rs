@@ -1,0 +1,36 @@
+//! The decisions of a node: which blocks it takes in, on which it stands, which
+//! transactions wait, and what a miner should work on.
+//!
+//! Everything here is a function of what came in, in its order, and of the times that came
+//! with it. Storage is a port ([`Storage`]); there is no IO, clock, randomness or async.
+//! Scripts run on the threads of a pool, whose number and timing change no verdict.
+//!
+//! Depends on ledger, mempool, engine and what lies below them. Must never know of HTTP,
+//! SQL, peers' addresses or configuration files.
+
+mod chain;
+mod checks;
+mod coins;
+mod event;
+mod memory;
+mod open;
+mod orphans;
+mod recent;
+mod refused;
+mod storage;
+mod submit;
+mod template;
+mod tree;
+mod verdict;
+
+pub use chain::{Chain, ChainSettings, MAX_UNCOMMITTED_BYTES, TipChange};
+pub use event::Event;
+pub use memory::MemoryStorage;
+pub use open::engine_of;
+pub use storage::{
+    Batch, ChainChange, CoinsFlush, Durability, HeaderRecord, Status, Storage, StorageError, Stored,
+};
+pub use submit::{Submission, View};
+pub use template::{BlockTemplate, EXTRA_NONCE_BYTES, FoundWork, TemplateParts};
+pub use tree::{BlockTree, Entry, EntryId};
+pub use verdict::{Accepted, Blame, NodeError, Placement, Refusal};

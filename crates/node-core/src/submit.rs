@@ -1,0 +1,219 @@
+//! What a chain is asked to do: take in blocks, and an operator's corrections.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use synod_ledger::{NoSignatureCache, SignatureCache};
+use synod_primitives::{Block, BlockHash, CompactTarget, Header, Height, Work};
+
+use crate::chain::{Chain, TipChange};
+use crate::storage::{Durability, Status, StorageError};
+use crate::tree::EntryId;
+use crate::verdict::{Accepted, Blame, NodeError, Placement, Refusal};
+
+impl Chain {
+    /// Takes in raw blocks in order, lets the tip settle and makes all durable at once.
+    ///
+    /// # Errors
+    /// Storage failed; the chain must then be opened again. What is wrong with a block is in
+    /// its own verdict.
+    pub fn submit_blocks(
+        &mut self,
+        raws: &[Bytes],
+        now: u32,
+        durability: Durability,
+        cache: &dyn SignatureCache,
+    ) -> Result<Submission, StorageError> {
+        let mut steps = Vec::with_capacity(raws.len());
+        for raw in raws {
+            steps.push(self.take_in(raw, now, cache)?);
+        }
+        let change = self.commit(durability)?;
+        let verdicts = steps.into_iter().map(|step| match step {
+            Ok(Step::Settled(accepted)) => Ok(accepted),
+            Ok(Step::Stored(id)) => self.verdict(id),
+            Err(refusal) => Err(refusal),
+        });
+        Ok(Submission {
+            verdicts: verdicts.collect(),
+            change,
+        })
+    }
+
+    fn take_in(
+        &mut self,
+        raw: &Bytes,
+        now: u32,
+        cache: &dyn SignatureCache,
+    ) -> Result<Result<Step, Refusal>, StorageError> {
+        let block = match Block::decode(raw) {
+            Ok(block) => Arc::new(block),
+            Err(error) => {
+                let refusal = Refusal::new("block-malformed", error.to_string(), Blame::Malformed);
+                return Ok(Err(refusal));
+            }
+        };
+        if let Some(known) = self.duplicate(block.hash()) {
+            return Ok(Ok(Step::Settled(known)));
+        }
+        let id = match self.store_block(&block, now) {
+            Ok(Some(id)) => id,
+            Ok(None) => return Ok(Ok(Step::Settled(self.hold_orphan(&block)))),
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        self.adopt_orphans(block.hash(), now);
+        self.activate_best(cache)?;
+        Ok(Ok(Step::Stored(id)))
+    }
+
+    fn duplicate(&self, hash: BlockHash) -> Option<Accepted> {
+        let id = self.tree.find(hash)?;
+        let record = &self.tree.entry(id).record;
+        let height = Some(record.height);
+        let placement = Placement::Duplicate;
+        record.status.has_block().then_some(Accepted {
+            hash,
+            placement,
+            height,
+        })
+    }
+
+    fn hold_orphan(&mut self, block: &Arc<Block>) -> Accepted {
+        self.memory.orphans.insert(Arc::clone(block));
+        Accepted {
+            hash: block.hash(),
+            placement: Placement::Orphan,
+            height: None,
+        }
+    }
+
+    /// Takes in the blocks that waited for `parent`, and those that waited for them.
+    fn adopt_orphans(&mut self, parent: BlockHash, now: u32) {
+        let mut parents = vec![parent];
+        while let Some(parent) = parents.pop() {
+            for child in self.memory.orphans.take_children(parent) {
+                if let Ok(Some(_)) = self.store_block(&child, now) {
+                    parents.push(child.hash());
+                }
+            }
+        }
+    }
+
+    /// Lets the tip settle without a new block, after a start.
+    ///
+    /// # Errors
+    /// Storage failed; the chain must then be opened again.
+    pub fn settle(&mut self, cache: &dyn SignatureCache) -> Result<TipChange, StorageError> {
+        self.activate_best(cache)?;
+        self.commit(Durability::Synced)
+    }
+
+    /// Treats a block and all above it as invalid, as an operator's tool.
+    ///
+    /// # Errors
+    /// The block is not known or is the genesis block; storage failed.
+    pub fn invalidate(&mut self, hash: BlockHash) -> Result<TipChange, NodeError> {
+        let id = self.known_block(hash)?;
+        let refusal = Refusal::invalid("invalidated", "an operator marked the block as invalid");
+        while self.tree.is_active(id) {
+            self.disconnect_tip()?;
+        }
+        self.remember_failure(id, &refusal);
+        Ok(self.settle(&NoSignatureCache)?)
+    }
+
+    /// Forgets that a block, its ancestors or descendants were found invalid.
+    ///
+    /// # Errors
+    /// The block is not known or is the genesis block; storage failed.
+    pub fn reconsider(&mut self, hash: BlockHash) -> Result<TipChange, NodeError> {
+        let id = self.known_block(hash)?;
+        self.memory.refused.clear();
+        let mut below = Vec::new();
+        let mut at = Some(id);
+        while let Some(id) = at {
+            below.push(id);
+            at = self.tree.entry(id).parent;
+        }
+        let related = below.into_iter().rev().chain(self.tree.subtree(id));
+        for id in related.collect::<Vec<_>>() {
+            self.reset_failure(id)?;
+        }
+        Ok(self.settle(&NoSignatureCache)?)
+    }
+
+    fn reset_failure(&mut self, id: EntryId) -> Result<(), StorageError> {
+        let record = &self.tree.entry(id).record;
+        if !record.status.is_failed() {
+            return Ok(());
+        }
+        let hash = record.hash;
+        // A block that fails without coins is not stored; only its header is known.
+        let is_stored = record.transaction_count > 0 && self.storage.load_block(hash)?.is_some();
+        let status = if is_stored {
+            Status::Stored
+        } else {
+            Status::HeaderOnly
+        };
+        self.tree.set_status(id, status);
+        self.work.dirty.insert(id);
+        Ok(())
+    }
+
+    fn known_block(&self, hash: BlockHash) -> Result<EntryId, Refusal> {
+        let id = self.tree.find(hash).ok_or_else(|| {
+            Refusal::new("block-not-found", "the block is not known", Blame::Nobody)
+        })?;
+        if self.tree.entry(id).parent.is_none() {
+            let detail = "the genesis block stays";
+            return Err(Refusal::new("block-is-genesis", detail, Blame::Nobody));
+        }
+        Ok(id)
+    }
+
+    /// Returns what readers may see of the chain.
+    #[must_use]
+    pub fn view(&self) -> View {
+        let tip = self.tree.tip();
+        let record = &self.tree.entry(tip).record;
+        View {
+            height: record.height,
+            hash: record.hash,
+            header: record.header,
+            chainwork: record.chainwork,
+            median_time: self.tree.median_time_past(tip),
+            bits: record.header.bits,
+        }
+    }
+}
+
+enum Step {
+    Settled(Accepted),
+    Stored(EntryId),
+}
+
+/// What came of submitted blocks.
+#[derive(Clone, Debug)]
+pub struct Submission {
+    /// A verdict for each block, in order.
+    pub verdicts: Vec<Result<Accepted, Refusal>>,
+    /// How the active chain changed.
+    pub change: TipChange,
+}
+
+/// Where the active chain ends.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct View {
+    /// The height of the tip.
+    pub height: Height,
+    /// The tip.
+    pub hash: BlockHash,
+    /// Its header.
+    pub header: Header,
+    /// The work of the chain.
+    pub chainwork: Work,
+    /// The median time of the last 11 blocks.
+    pub median_time: u32,
+    /// The target of the tip.
+    pub bits: CompactTarget,
+}

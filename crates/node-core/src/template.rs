@@ -1,0 +1,233 @@
+//! Block templates: everything that a miner needs to look for a block.
+
+use synod_primitives::encode::{write_count, write_var_bytes};
+use synod_primitives::merkle;
+use synod_primitives::{
+    Amount, Block, BlockHash, CompactTarget, Header, Height, MerkleRoot, OutPoint, Script,
+    Transaction, TxOut, Witness, sha256d,
+};
+
+/// The bytes of the coinbase that miners count in.
+pub const EXTRA_NONCE_BYTES: usize = 8;
+/// The version of new blocks: BIP9's top bits and no signal.
+pub(crate) const BLOCK_VERSION: i32 = 0x2000_0000;
+/// What the coinbases of our templates are marked with.
+const COINBASE_MARK: &[u8] = b"/synod/";
+/// The reserved value in the coinbase's witness (BIP141).
+const WITNESS_RESERVED_VALUE: [u8; 32] = [0; 32];
+
+/// A block without its extra nonce, time and nonce.
+#[derive(Clone, Debug)]
+pub struct BlockTemplate {
+    /// The height that the block will have.
+    pub height: Height,
+    /// The tip that it extends.
+    pub previous_block_hash: BlockHash,
+    /// The header's version.
+    pub version: i32,
+    /// The header's target.
+    pub bits: CompactTarget,
+    /// The time to start with, in seconds since 1970.
+    pub time: u32,
+    /// The least time that the rules allow.
+    pub min_time: u32,
+    /// The only time that the rules allow, for bootstrap blocks.
+    pub fixed_time: Option<u32>,
+    /// Subsidy and fees.
+    pub coinbase_value: Amount,
+    /// The fees alone.
+    pub fees: Amount,
+    /// The coinbase without witness up to the extra nonce.
+    pub coinbase_prefix: Vec<u8>,
+    /// The coinbase without witness after the extra nonce.
+    pub coinbase_suffix: Vec<u8>,
+    /// The siblings of the coinbase on the way to the Merkle root.
+    pub merkle_branch: Vec<[u8; 32]>,
+    /// The transactions after the coinbase.
+    pub transactions: Vec<Transaction>,
+    has_witness_commitment: bool,
+}
+
+/// What a template is built from.
+#[derive(Clone, Debug)]
+pub struct TemplateParts {
+    /// The height that the block will have.
+    pub height: Height,
+    /// The tip that it extends.
+    pub previous_block_hash: BlockHash,
+    /// The header's target.
+    pub bits: CompactTarget,
+    /// The time to start with.
+    pub time: u32,
+    /// The least time that the rules allow.
+    pub min_time: u32,
+    /// The only time that the rules allow.
+    pub fixed_time: Option<u32>,
+    /// New coins.
+    pub subsidy: Amount,
+    /// Where the coins go.
+    pub payout: Script,
+    /// The chain id, where the coinbase must carry it.
+    pub chain_id: Option<[u8; 32]>,
+    /// Whether segregated witness is in force.
+    pub has_witness_commitment: bool,
+    /// The transactions after the coinbase, parents before children.
+    pub transactions: Vec<Transaction>,
+    /// Their fees.
+    pub fees: Amount,
+}
+
+impl BlockTemplate {
+    /// Lays out the block.
+    ///
+    /// # Panics
+    /// When subsidy and fees exceed 64 bits, which the money range rules out.
+    #[must_use]
+    pub fn new(parts: TemplateParts) -> Self {
+        let coinbase_value = parts
+            .subsidy
+            .checked_add(parts.fees)
+            .expect("within money range");
+        let outputs = coinbase_outputs(&parts, coinbase_value);
+        let script_start = height_push(parts.height);
+        let script_length = script_start.len() + 1 + EXTRA_NONCE_BYTES + 1 + COINBASE_MARK.len();
+        let mut prefix = 2i32.to_le_bytes().to_vec();
+        write_count(&mut prefix, 1);
+        prefix.extend_from_slice(&OutPoint::NULL.encode());
+        write_count(&mut prefix, script_length);
+        prefix.extend_from_slice(&script_start);
+        prefix.push(EXTRA_NONCE_BYTES as u8);
+        let mut suffix = Vec::new();
+        write_var_bytes(&mut suffix, COINBASE_MARK);
+        suffix.extend_from_slice(&u32::MAX.to_le_bytes());
+        write_count(&mut suffix, outputs.len());
+        for output in &outputs {
+            output.encode_into(&mut suffix);
+        }
+        suffix.extend_from_slice(&0u32.to_le_bytes());
+        let ids = parts.transactions.iter().map(|tx| tx.txid().to_bytes());
+        let leaves = std::iter::once([0; 32]).chain(ids).collect();
+        Self {
+            height: parts.height,
+            previous_block_hash: parts.previous_block_hash,
+            version: BLOCK_VERSION,
+            bits: parts.bits,
+            time: parts.time,
+            min_time: parts.min_time,
+            fixed_time: parts.fixed_time,
+            coinbase_value,
+            fees: parts.fees,
+            coinbase_prefix: prefix,
+            coinbase_suffix: suffix,
+            merkle_branch: merkle::branch(leaves, 0),
+            transactions: parts.transactions,
+            has_witness_commitment: parts.has_witness_commitment,
+        }
+    }
+
+    /// Returns the header with these numbers.
+    #[must_use]
+    pub fn header(&self, work: &FoundWork) -> Header {
+        let coinbase = [
+            &self.coinbase_prefix[..],
+            &work.extra_nonce,
+            &self.coinbase_suffix,
+        ];
+        let txid = sha256d(&coinbase.concat());
+        Header {
+            version: work.version.unwrap_or(self.version),
+            previous_block_hash: self.previous_block_hash,
+            merkle_root: MerkleRoot::from_bytes(merkle::fold_branch(txid, 0, &self.merkle_branch)),
+            time: work.time,
+            bits: self.bits,
+            nonce: work.nonce,
+        }
+    }
+
+    /// Builds the block with these numbers.
+    ///
+    /// # Panics
+    /// Never: the template's own coinbase decodes.
+    #[must_use]
+    pub fn assemble(&self, work: &FoundWork) -> Block {
+        let coinbase = [
+            &self.coinbase_prefix[..],
+            &work.extra_nonce,
+            &self.coinbase_suffix,
+        ];
+        let stripped = Transaction::decode(&coinbase.concat().into())
+            .expect("the template's own coinbase decodes");
+        let coinbase = if self.has_witness_commitment {
+            let mut input = stripped.inputs()[0].clone();
+            input.witness = Witness::from_items(&[WITNESS_RESERVED_VALUE]);
+            Transaction::new(
+                stripped.version(),
+                vec![input],
+                stripped.outputs().to_vec(),
+                0,
+            )
+        } else {
+            stripped
+        };
+        let mut transactions = Vec::with_capacity(1 + self.transactions.len());
+        transactions.push(coinbase);
+        transactions.extend_from_slice(&self.transactions);
+        Block::new(self.header(work), transactions)
+    }
+}
+
+/// The numbers that a miner found.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct FoundWork {
+    /// The bytes in the coinbase.
+    pub extra_nonce: [u8; EXTRA_NONCE_BYTES],
+    /// The header's time.
+    pub time: u32,
+    /// The header's nonce.
+    pub nonce: u32,
+    /// Another version than the template's.
+    pub version: Option<i32>,
+}
+
+/// Pushes the height as BIP34 wants it: as Core's script builder would.
+fn height_push(height: Height) -> Vec<u8> {
+    match height.0 {
+        0 => vec![0],
+        n @ 1..=16 => vec![0x50 + n as u8],
+        n => {
+            let mut bytes = n.to_le_bytes().to_vec();
+            while bytes.last() == Some(&0) {
+                bytes.pop();
+            }
+            // The highest bit is the sign of a script number.
+            if bytes.last().is_some_and(|byte| byte & 0x80 != 0) {
+                bytes.push(0);
+            }
+            bytes.insert(0, bytes.len() as u8);
+            bytes
+        }
+    }
+}
+
+fn coinbase_outputs(parts: &TemplateParts, value: Amount) -> Vec<TxOut> {
+    let data = |script: Vec<u8>| TxOut {
+        value: Amount::ZERO,
+        script_pubkey: Script::new(script),
+    };
+    let mut outputs = vec![TxOut {
+        value,
+        script_pubkey: parts.payout.clone(),
+    }];
+    if let Some(id) = parts.chain_id {
+        outputs.push(data([&[0x6a, 36][..], b"SYND", &id].concat()));
+    }
+    if parts.has_witness_commitment {
+        let ids = parts.transactions.iter().map(|tx| tx.wtxid().to_bytes());
+        let root = merkle::root(std::iter::once([0; 32]).chain(ids).collect()).hash;
+        let commitment = sha256d(&[root, WITNESS_RESERVED_VALUE].concat());
+        outputs.push(data(
+            [&[0x6a, 36, 0xaa, 0x21, 0xa9, 0xed][..], &commitment].concat(),
+        ));
+    }
+    outputs
+}

@@ -1,0 +1,76 @@
+#!/usr/bin/env bash
+# Installs what the tests need and runs them all: formatting, lints, unit and black-box
+# tests, then outside clients against a running network.
+#
+#   ./test.sh            everything
+#   ./test.sh --quick    without the acceptance tests (no Python needed)
+set -uo pipefail
+cd "$(dirname "$0")"
+
+quick=false
+[ "${1:-}" = "--quick" ] && quick=true
+passed=0
+failed=0
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+
+section() { printf '\n=== %s ===\n' "$1"; }
+
+# Counts a step without a test runner as one test.
+step() {
+    local name=$1
+    shift
+    section "$name"
+    if "$@"; then passed=$((passed + 1)); else
+        failed=$((failed + 1))
+        printf 'FAILED: %s\n' "$name"
+    fi
+}
+
+# Runs cargo's tests and adds up the counts that its runners print.
+cargo_tests() {
+    section "cargo test"
+    cargo test --workspace --locked --no-fail-fast 2>&1 | tee "$log"
+    local status=${PIPESTATUS[0]}
+    local counts
+    counts=$(awk '/^test result:/ { p += $4; f += $6 } END { print p + 0, f + 0 }' "$log")
+    passed=$((passed + ${counts% *}))
+    failed=$((failed + ${counts#* }))
+    if [ "$status" -ne 0 ] && [ "${counts#* }" -eq 0 ]; then
+        failed=$((failed + 1))
+    fi
+}
+
+# What a machine with Rust alone may lack: a C compiler for SQLite and libsecp256k1 (the
+# wallet's), and Python with venv for the outside clients.
+install_packages() {
+    local missing=()
+    command -v cc >/dev/null || missing+=(build-essential)
+    command -v curl >/dev/null || missing+=(curl)
+    if ! $quick; then
+        python3 -c 'import venv, ensurepip' 2>/dev/null || missing+=(python3 python3-venv)
+    fi
+    [ ${#missing[@]} -eq 0 ] && return 0
+    local sudo=()
+    [ "$(id -u)" -eq 0 ] || sudo=(sudo)
+    "${sudo[@]}" apt-get update && "${sudo[@]}" apt-get install -y --no-install-recommends "${missing[@]}"
+}
+
+section "packages"
+install_packages || echo "could not install packages; going on with what is there"
+
+step "formatting" cargo fmt --all --check
+step "lints" cargo clippy --workspace --all-targets --locked -- -D warnings
+cargo_tests
+if ! $quick; then
+    step "build for the acceptance tests" cargo build --locked --bins
+    section "acceptance"
+    acceptance/run.sh 2>&1 | tee "$log"
+    counts=$(awk '/^[0-9]+ passed, [0-9]+ failed/ { p = $1; f = $3 } END { print p + 0, f + 0 }' "$log")
+    passed=$((passed + ${counts% *}))
+    failed=$((failed + ${counts#* }))
+    [ "$counts" = "0 0" ] && failed=$((failed + 1))
+fi
+
+printf '\n%d passed, %d failed\n' "$passed" "$failed"
+[ "$failed" -eq 0 ]

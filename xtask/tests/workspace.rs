@@ -1,0 +1,13 @@
+//! What must hold for the workspace as a whole.
+
+#[test]
+fn arrows_between_crates_point_down() {
+    let violations = xtask::layers::violations().expect("cargo metadata");
+    assert!(violations.is_empty(), "{violations:#?}");
+}
+
+#[test]
+fn everything_linked_has_a_licence_that_goes_with_ours() {
+    let violations = xtask::licences::violations().expect("cargo metadata");
+    assert!(violations.is_empty(), "{violations:#?}");
+}
