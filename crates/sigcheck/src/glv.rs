@@ -39,6 +39,7 @@ const G2: [u64; 4] = [
 ];
 
 /// The endomorphism on scalars: a cube root of unity modulo the order.
+#[cfg(any(test, target_arch = "x86_64"))]
 pub(crate) fn lambda() -> Scalar {
     const LAMBDA: [u8; 32] = [
         0x53, 0x63, 0xad, 0x4c, 0xc0, 0x5c, 0x30, 0xe0, 0xa5, 0x26, 0x1c, 0x02, 0x88, 0x12, 0x64,

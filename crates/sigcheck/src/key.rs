@@ -17,6 +17,7 @@ pub(crate) enum PublicKey {
 
 impl PublicKey {
     /// The X coordinate, big-endian.
+    #[cfg(target_arch = "x86_64")]
     pub(crate) fn x(&self) -> &[u8; 32] {
         let (PublicKey::Compressed { x, .. } | PublicKey::Full { x, .. }) = self;
         x

@@ -185,7 +185,7 @@ impl Field4 {
     fn square_times(&self, count: u32) -> Field4 {
         let mut power = *self;
         for _ in 0..count {
-            power = power.square_inline();
+            power = power.square();
         }
         power
     }

@@ -130,12 +130,6 @@ impl Field4 {
     #[target_feature(enable = "avx2")]
     #[inline(never)]
     pub(in crate::lanes) fn square(&self) -> Field4 {
-        self.square_inline()
-    }
-
-    #[target_feature(enable = "avx2")]
-    #[inline]
-    pub(super) fn square_inline(&self) -> Field4 {
         let doubled = self.double();
         reduce(columns!(square_column, &self.0, &doubled.0))
     }
