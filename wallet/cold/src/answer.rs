@@ -25,7 +25,11 @@ impl Answer {
     /// Never for the types of this project: their keys are strings and their values are plain.
     pub fn new(data: impl Serialize, text: impl Into<String>) -> Self {
         let data = serde_json::to_value(data).expect("answers are plain data with string keys");
-        Self { data, text: text.into(), warnings: Vec::new() }
+        Self {
+            data,
+            text: text.into(),
+            warnings: Vec::new(),
+        }
     }
 
     /// Adds a warning; it goes to standard error, or into the envelope.
@@ -54,10 +58,18 @@ pub fn print(outcome: Result<Answer, Failure>, as_json: bool) -> ExitCode {
         Ok(_) => Exit::Ok,
         Err(failure) => failure.exit(),
     };
-    let written = if as_json { print_json(outcome) } else { print_text(outcome) };
+    let written = if as_json {
+        print_json(outcome)
+    } else {
+        print_text(outcome)
+    };
     // A reader that went away (as `head` does) is no failure of the command.
     let broken = written.is_err_and(|e| e.kind() != std::io::ErrorKind::BrokenPipe);
-    ExitCode::from(if broken { Exit::Internal.number() } else { exit.number() })
+    ExitCode::from(if broken {
+        Exit::Internal.number()
+    } else {
+        exit.number()
+    })
 }
 
 fn print_json(outcome: Result<Answer, Failure>) -> std::io::Result<()> {
@@ -82,7 +94,11 @@ fn print_text(outcome: Result<Answer, Failure>) -> std::io::Result<()> {
             if answer.text.is_empty() {
                 return Ok(());
             }
-            writeln!(std::io::stdout().lock(), "{}", answer.text.trim_end_matches('\n'))
+            writeln!(
+                std::io::stdout().lock(),
+                "{}",
+                answer.text.trim_end_matches('\n')
+            )
         }
         Err(failure) => {
             writeln!(std::io::stderr(), "error: {failure}")?;

@@ -7,9 +7,7 @@ use serde_json::json;
 
 use crate::{
     answer::{self, Answer},
-    commands::{
-        Session, address, completions, create, export, label, passwd, psbt, wallets,
-    },
+    commands::{Session, address, completions, create, export, label, passwd, psbt, wallets},
     exit::{Exit, Failure},
     home::{Home, HomeArgs},
     password::PasswordArgs,
@@ -48,8 +46,14 @@ impl CommonArgs {
 }
 
 #[derive(Debug, Parser)]
-#[command(name = "synod-wallet-cold", version, about = "Keeps keys, reviews and signs PSBTs; never touches a network")]
-#[command(after_help = "Standard output carries the result only. Exit codes: synod-wallet-cold exit-codes")]
+#[command(
+    name = "synod-wallet-cold",
+    version,
+    about = "Keeps keys, reviews and signs PSBTs; never touches a network"
+)]
+#[command(
+    after_help = "Standard output carries the result only. Exit codes: synod-wallet-cold exit-codes"
+)]
 struct Cli {
     #[command(flatten)]
     common: CommonArgs,
@@ -100,16 +104,22 @@ pub fn run() -> ExitCode {
 /// The exit code that the process ends with.
 pub fn parse<C: Parser>(words: Vec<OsString>) -> Result<(C, bool), ExitCode> {
     let as_json = words.iter().any(|word| word == "--json");
-    C::try_parse_from(words).map(|cli| (cli, as_json)).map_err(|error| {
-        if as_json && error.use_stderr() {
-            let message = error.to_string();
-            let message = message.trim_start_matches("error: ").trim_end();
-            return answer::print(Err(Failure::new(Exit::Usage, "usage", message)), true);
-        }
-        // Help and version go to standard output and end with 0.
-        let shown = error.print().is_ok();
-        ExitCode::from(if shown && !error.use_stderr() { 0 } else { Exit::Usage.number() })
-    })
+    C::try_parse_from(words)
+        .map(|cli| (cli, as_json))
+        .map_err(|error| {
+            if as_json && error.use_stderr() {
+                let message = error.to_string();
+                let message = message.trim_start_matches("error: ").trim_end();
+                return answer::print(Err(Failure::new(Exit::Usage, "usage", message)), true);
+            }
+            // Help and version go to standard output and end with 0.
+            let shown = error.print().is_ok();
+            ExitCode::from(if shown && !error.use_stderr() {
+                0
+            } else {
+                Exit::Usage.number()
+            })
+        })
 }
 
 fn execute(cli: Cli) -> Result<Answer, Failure> {
@@ -131,8 +141,14 @@ fn execute(cli: Cli) -> Result<Answer, Failure> {
 /// Answers with the table of exit codes.
 pub fn exit_codes() -> Answer {
     let rows = Exit::TABLE.map(|(exit, meaning)| (exit.number(), meaning));
-    let text: Vec<String> = rows.iter().map(|(number, meaning)| format!("{number:>3}  {meaning}")).collect();
-    let data: Vec<_> = rows.iter().map(|(number, meaning)| json!({"exit": number, "meaning": meaning})).collect();
+    let text: Vec<String> = rows
+        .iter()
+        .map(|(number, meaning)| format!("{number:>3}  {meaning}"))
+        .collect();
+    let data: Vec<_> = rows
+        .iter()
+        .map(|(number, meaning)| json!({"exit": number, "meaning": meaning}))
+        .collect();
     Answer::new(data, text.join("\n"))
 }
 

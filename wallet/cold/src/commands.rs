@@ -66,7 +66,8 @@ impl Session {
         let (name, holding) = self.home.find(self.wallet.as_deref())?;
         if holding == Holding::WatchOnly {
             let message = format!("'{}' is watch-only: its keys are elsewhere", name.as_str());
-            return Err(Failure::new(Exit::Refused, "watch-only", message).hint("make a PSBT and sign it where the keys are"));
+            return Err(Failure::new(Exit::Refused, "watch-only", message)
+                .hint("make a PSBT and sign it where the keys are"));
         }
         let password = self.password.read()?;
         Ok(Keystore::open(&self.home.keystore(&name), &password)?)
@@ -77,17 +78,29 @@ impl Session {
 ///
 /// # Errors
 /// When its file is damaged.
-pub fn read_public_side(home: &Home, name: WalletName, holding: Holding) -> Result<PublicSide, Failure> {
+pub fn read_public_side(
+    home: &Home,
+    name: WalletName,
+    holding: Holding,
+) -> Result<PublicSide, Failure> {
     let (descriptors, birthday) = match holding {
         Holding::Keys => {
             let header = Keystore::read_header(&home.keystore(&name))?;
             (header.descriptors()?, header.birthday)
         }
         Holding::WatchOnly => {
-            let text = read_text(&home.watch_only(&name).to_string_lossy(), MAX_WATCH_ONLY_BYTES)?;
+            let text = read_text(
+                &home.watch_only(&name).to_string_lossy(),
+                MAX_WATCH_ONLY_BYTES,
+            )?;
             let file = WatchOnly::parse(&text)?;
             (file.descriptors()?, file.birthday())
         }
     };
-    Ok(PublicSide { name, holding, descriptors, birthday })
+    Ok(PublicSide {
+        name,
+        holding,
+        descriptors,
+        birthday,
+    })
 }

@@ -51,7 +51,10 @@ impl Exit {
         (Self::Usage, "wrong command line"),
         (Self::NotFound, "wallet, transaction or address not found"),
         (Self::Locked, "no password, or a wrong one"),
-        (Self::Refused, "refused by a safety rule; the message names the flag that allows it, if any"),
+        (
+            Self::Refused,
+            "refused by a safety rule; the message names the flag that allows it, if any",
+        ),
         (Self::InsufficientFunds, "not enough coins"),
         (Self::Unreachable, "explorer not reachable"),
         (Self::Timeout, "timed out"),
@@ -79,8 +82,17 @@ pub struct Failure {
 impl Failure {
     /// Makes a failure with its stable code and a sentence for people.
     pub fn new(exit: Exit, code: &str, message: impl fmt::Display) -> Self {
-        let message = message.to_string().lines().map(synod_wallet_core::text::displayable).collect::<Vec<_>>();
-        Self { exit, code: code.to_owned(), message: message.join("\n"), hint: None }
+        let message = message
+            .to_string()
+            .lines()
+            .map(synod_wallet_core::text::displayable)
+            .collect::<Vec<_>>();
+        Self {
+            exit,
+            code: code.to_owned(),
+            message: message.join("\n"),
+            hint: None,
+        }
     }
 
     /// Adds what the user can do about it.
@@ -144,8 +156,13 @@ impl From<PsbtError> for Failure {
             _ => Exit::InvalidData,
         };
         let failure = Self::new(exit, error.code(), &error);
-        let PsbtError::Refused(findings) = &error else { return failure };
-        let flags: Option<Vec<&str>> = findings.iter().map(synod_wallet_core::psbt::Finding::flag).collect();
+        let PsbtError::Refused(findings) = &error else {
+            return failure;
+        };
+        let flags: Option<Vec<&str>> = findings
+            .iter()
+            .map(synod_wallet_core::psbt::Finding::flag)
+            .collect();
         match flags {
             Some(mut flags) => {
                 flags.dedup();
@@ -159,7 +176,9 @@ impl From<PsbtError> for Failure {
 impl From<BuildError> for Failure {
     fn from(error: BuildError) -> Self {
         let exit = match &error {
-            BuildError::InsufficientFunds { .. } | BuildError::NothingToSpend => Exit::InsufficientFunds,
+            BuildError::InsufficientFunds { .. } | BuildError::NothingToSpend => {
+                Exit::InsufficientFunds
+            }
             BuildError::UnknownTransaction(_) => Exit::NotFound,
             BuildError::Recipients => Exit::Usage,
             BuildError::Other(_) => Exit::InvalidData,
@@ -188,7 +207,15 @@ impl From<AmountError> for Failure {
 impl From<MnemonicError> for Failure {
     fn from(error: MnemonicError) -> Self {
         let internal = matches!(error, MnemonicError::NoEntropy | MnemonicError::BadEntropy);
-        Self::new(if internal { Exit::Internal } else { Exit::InvalidData }, error.code(), error)
+        Self::new(
+            if internal {
+                Exit::Internal
+            } else {
+                Exit::InvalidData
+            },
+            error.code(),
+            error,
+        )
     }
 }
 

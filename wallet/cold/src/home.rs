@@ -24,7 +24,13 @@ pub struct HomeArgs {
     #[arg(long, value_name = "DIR", global = true, env = "SYNOD_WALLET_DIR")]
     pub dir: Option<PathBuf>,
     /// Wallet to use; may be left out when there is only one
-    #[arg(long, short = 'w', value_name = "NAME", global = true, env = "SYNOD_WALLET")]
+    #[arg(
+        long,
+        short = 'w',
+        value_name = "NAME",
+        global = true,
+        env = "SYNOD_WALLET"
+    )]
     pub wallet: Option<String>,
 }
 
@@ -84,7 +90,8 @@ impl Home {
         }
         let home = std::env::home_dir().filter(|home| !home.as_os_str().is_empty());
         let home = home.ok_or_else(|| {
-            Failure::new(Exit::Usage, "no-home", "there is no home directory").hint("--dir or SYNOD_WALLET_DIR")
+            Failure::new(Exit::Usage, "no-home", "there is no home directory")
+                .hint("--dir or SYNOD_WALLET_DIR")
         })?;
         Ok(Self::new(home.join(".synod").join("wallets")))
     }
@@ -94,9 +101,17 @@ impl Home {
     /// # Errors
     /// When the system refuses.
     pub fn make(&self) -> Result<(), Failure> {
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.dir).map_err(|e| {
-            Failure::new(Exit::Internal, "wallet-dir", format!("{}: {e}", self.dir.display()))
-        })
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&self.dir)
+            .map_err(|e| {
+                Failure::new(
+                    Exit::Internal,
+                    "wallet-dir",
+                    format!("{}: {e}", self.dir.display()),
+                )
+            })
     }
 
     /// Returns the directory.
@@ -111,7 +126,8 @@ impl Home {
 
     /// Returns the path of a wallet's watch-only file.
     pub fn watch_only(&self, name: &WalletName) -> PathBuf {
-        self.dir.join(format!("{}{WATCH_ONLY_ENDING}", name.as_str()))
+        self.dir
+            .join(format!("{}{WATCH_ONLY_ENDING}", name.as_str()))
     }
 
     /// Returns the wallets by name.
@@ -123,7 +139,11 @@ impl Home {
             Ok(entries) => entries,
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
             Err(e) => {
-                return Err(Failure::new(Exit::Internal, "wallet-dir", format!("{}: {e}", self.dir.display())));
+                return Err(Failure::new(
+                    Exit::Internal,
+                    "wallet-dir",
+                    format!("{}: {e}", self.dir.display()),
+                ));
             }
         };
         let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
@@ -141,12 +161,16 @@ impl Home {
         if let Some(name) = name {
             let name = WalletName::parse(name)?;
             let found = wallets.into_iter().find(|(known, _)| *known == name);
-            return found.ok_or_else(|| self.not_found(&format!("there is no wallet '{}'", name.as_str())));
+            return found
+                .ok_or_else(|| self.not_found(&format!("there is no wallet '{}'", name.as_str())));
         }
         match wallets.as_slice() {
             [only] => Ok(only.clone()),
             [] => Err(self.not_found("there is no wallet")),
-            _ => Err(Failure::new(Exit::Usage, "wallet-ambiguous", "there are several wallets").hint("-w NAME")),
+            _ => Err(
+                Failure::new(Exit::Usage, "wallet-ambiguous", "there are several wallets")
+                    .hint("-w NAME"),
+            ),
         }
     }
 
@@ -173,7 +197,19 @@ mod tests {
         for good in ["a", "shop-1", "0_x", &"x".repeat(MAX_NAME_CHARS)] {
             assert!(WalletName::parse(good).is_ok(), "{good}");
         }
-        for bad in ["", ".", "..", "../a", "a/b", "A", "a b", ".a", "-a", "é", &"x".repeat(MAX_NAME_CHARS + 1)] {
+        for bad in [
+            "",
+            ".",
+            "..",
+            "../a",
+            "a/b",
+            "A",
+            "a b",
+            ".a",
+            "-a",
+            "é",
+            &"x".repeat(MAX_NAME_CHARS + 1),
+        ] {
             assert!(WalletName::parse(bad).is_err(), "{bad}");
         }
     }
@@ -185,10 +221,16 @@ mod tests {
         assert_eq!(home.find(None).map_err(|f| f.exit()), Err(Exit::NotFound));
         fs::write(directory.path().join("a.wallet"), "").expect("file");
         fs::write(directory.path().join(".a.wallet.lock"), "").expect("file");
-        assert_eq!(home.find(None).expect("one"), (WalletName("a".to_owned()), Holding::Keys));
+        assert_eq!(
+            home.find(None).expect("one"),
+            (WalletName("a".to_owned()), Holding::Keys)
+        );
         fs::write(directory.path().join("b.watch.json"), "").expect("file");
         assert_eq!(home.find(None).map_err(|f| f.exit()), Err(Exit::Usage));
         assert_eq!(home.find(Some("b")).expect("named").1, Holding::WatchOnly);
-        assert_eq!(home.find(Some("c")).map_err(|f| f.exit()), Err(Exit::NotFound));
+        assert_eq!(
+            home.find(Some("c")).map_err(|f| f.exit()),
+            Err(Exit::NotFound)
+        );
     }
 }

@@ -22,7 +22,11 @@ pub fn read_input(name: &str, limit: usize) -> Result<Vec<u8>, Failure> {
     };
     read.map_err(|e| input_failure(name, &e))?;
     if bytes.len() > limit {
-        return Err(Failure::new(Exit::InvalidData, "file-too-large", format!("{name} is longer than {limit} bytes")));
+        return Err(Failure::new(
+            Exit::InvalidData,
+            "file-too-large",
+            format!("{name} is longer than {limit} bytes"),
+        ));
     }
     Ok(bytes)
 }
@@ -33,7 +37,8 @@ pub fn read_input(name: &str, limit: usize) -> Result<Vec<u8>, Failure> {
 /// As [`read_input`], and when it is not UTF-8.
 pub fn read_text(name: &str, limit: usize) -> Result<String, Failure> {
     let bytes = read_input(name, limit)?;
-    String::from_utf8(bytes).map_err(|_| Failure::new(Exit::InvalidData, "not-text", format!("{name} is not text")))
+    String::from_utf8(bytes)
+        .map_err(|_| Failure::new(Exit::InvalidData, "not-text", format!("{name} is not text")))
 }
 
 /// Writes a result file; it must not exist unless `force` is set.
@@ -41,13 +46,25 @@ pub fn read_text(name: &str, limit: usize) -> Result<String, Failure> {
 /// # Errors
 /// When it exists or cannot be written.
 pub fn write_output(path: &Path, bytes: &[u8], force: bool) -> Result<(), Failure> {
-    let opened = File::options().write(true).create(true).create_new(!force).truncate(force).open(path);
+    let opened = File::options()
+        .write(true)
+        .create(true)
+        .create_new(!force)
+        .truncate(force)
+        .open(path);
     let written = opened.and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()));
     written.map_err(|e| match e.kind() {
-        io::ErrorKind::AlreadyExists => {
-            Failure::new(Exit::Refused, "file-exists", format!("{} exists already", path.display())).hint("--force")
-        }
-        _ => Failure::new(Exit::Internal, "file-io", format!("{}: {e}", path.display())),
+        io::ErrorKind::AlreadyExists => Failure::new(
+            Exit::Refused,
+            "file-exists",
+            format!("{} exists already", path.display()),
+        )
+        .hint("--force"),
+        _ => Failure::new(
+            Exit::Internal,
+            "file-io",
+            format!("{}: {e}", path.display()),
+        ),
     })
 }
 
@@ -68,12 +85,20 @@ pub fn confirm(question: &str) -> Result<(), Failure> {
     if read.is_ok() && matches!(line.trim().to_ascii_lowercase().as_str(), "y" | "yes") {
         return Ok(());
     }
-    Err(Failure::new(Exit::Refused, "not-confirmed", "not confirmed; nothing was done"))
+    Err(Failure::new(
+        Exit::Refused,
+        "not-confirmed",
+        "not confirmed; nothing was done",
+    ))
 }
 
 fn input_failure(name: &str, error: &io::Error) -> Failure {
     match error.kind() {
-        io::ErrorKind::NotFound => Failure::new(Exit::NotFound, "file-not-found", format!("{name} does not exist")),
+        io::ErrorKind::NotFound => Failure::new(
+            Exit::NotFound,
+            "file-not-found",
+            format!("{name} does not exist"),
+        ),
         _ => Failure::new(Exit::Internal, "file-io", format!("{name}: {error}")),
     }
 }

@@ -25,7 +25,12 @@ pub struct PasswordArgs {
     #[arg(long, value_name = "FILE", global = true, env = "SYNOD_WALLET_PASSWORD_FILE", conflicts_with_all = ["password_fd", "password_stdin"])]
     pub password_file: Option<PathBuf>,
     /// Read the password from the first line of this open file descriptor
-    #[arg(long, value_name = "N", global = true, conflicts_with = "password_stdin")]
+    #[arg(
+        long,
+        value_name = "N",
+        global = true,
+        conflicts_with = "password_stdin"
+    )]
     pub password_fd: Option<u32>,
     /// Read the password from the first line of standard input
     #[arg(long, global = true)]
@@ -56,7 +61,11 @@ impl PasswordArgs {
         if *prompt("Repeat it: ")? == *password {
             return Ok(password);
         }
-        Err(Failure::new(Exit::Locked, "passwords-differ", "the two passwords differ"))
+        Err(Failure::new(
+            Exit::Locked,
+            "passwords-differ",
+            "the two passwords differ",
+        ))
     }
 
     fn source(&self) -> Result<Option<Zeroizing<String>>, Failure> {
@@ -75,29 +84,51 @@ impl PasswordArgs {
 /// # Errors
 /// [`Exit::Locked`] when it cannot be read or is empty.
 pub fn from_file(path: &Path) -> Result<Zeroizing<String>, Failure> {
-    let file = File::open(path).map_err(|e| locked("password-file", format!("{}: {e}", path.display())))?;
+    let file = File::open(path)
+        .map_err(|e| locked("password-file", format!("{}: {e}", path.display())))?;
     first_line(io::BufReader::new(file))
 }
 
 fn first_line(reader: impl BufRead) -> Result<Zeroizing<String>, Failure> {
     let mut line = Zeroizing::new(Vec::new());
-    let read = reader.take(MAX_PASSWORD_BYTES as u64 + 2).read_until(b'\n', &mut line);
-    read.map_err(|e| locked("password-source", format!("the password cannot be read: {e}")))?;
-    let end = line.strip_suffix(b"\n").map_or(line.as_slice(), |l| l.strip_suffix(b"\r").unwrap_or(l));
+    let read = reader
+        .take(MAX_PASSWORD_BYTES as u64 + 2)
+        .read_until(b'\n', &mut line);
+    read.map_err(|e| {
+        locked(
+            "password-source",
+            format!("the password cannot be read: {e}"),
+        )
+    })?;
+    let end = line
+        .strip_suffix(b"\n")
+        .map_or(line.as_slice(), |l| l.strip_suffix(b"\r").unwrap_or(l));
     if end.is_empty() || end.len() > MAX_PASSWORD_BYTES {
-        return Err(locked("password-length", format!("a password has 1 to {MAX_PASSWORD_BYTES} bytes")));
+        return Err(locked(
+            "password-length",
+            format!("a password has 1 to {MAX_PASSWORD_BYTES} bytes"),
+        ));
     }
-    let text = std::str::from_utf8(end).map_err(|_| locked("password-text", "the password is not UTF-8"))?;
+    let text = std::str::from_utf8(end)
+        .map_err(|_| locked("password-text", "the password is not UTF-8"))?;
     Ok(Zeroizing::new(text.to_owned()))
 }
 
 fn prompt(question: &str) -> Result<Zeroizing<String>, Failure> {
     if !is_interactive() {
-        return Err(locked("password-needed", "this needs the wallet's password and there is no terminal to ask on")
-            .hint("--password-file, --password-fd, --password-stdin or SYNOD_WALLET_PASSWORD_FILE"));
+        return Err(locked(
+            "password-needed",
+            "this needs the wallet's password and there is no terminal to ask on",
+        )
+        .hint("--password-file, --password-fd, --password-stdin or SYNOD_WALLET_PASSWORD_FILE"));
     }
     let password = rpassword::prompt_password(question).map(Zeroizing::new);
-    let password = password.map_err(|e| locked("password-source", format!("the terminal cannot be asked: {e}")))?;
+    let password = password.map_err(|e| {
+        locked(
+            "password-source",
+            format!("the terminal cannot be asked: {e}"),
+        )
+    })?;
     if password.is_empty() {
         return Err(locked("empty-password", "an empty password is refused"));
     }
@@ -114,12 +145,19 @@ mod tests {
 
     #[test]
     fn only_the_line_end_is_cut_off() {
-        let read = |bytes: &[u8]| first_line(bytes).map(|p| p.to_string()).map_err(|f| f.code().to_owned());
+        let read = |bytes: &[u8]| {
+            first_line(bytes)
+                .map(|p| p.to_string())
+                .map_err(|f| f.code().to_owned())
+        };
         assert_eq!(read(b" pass word \r\nsecond"), Ok(" pass word ".to_owned()));
         assert_eq!(read(b"x"), Ok("x".to_owned()));
         assert_eq!(read(b"\n"), Err("password-length".to_owned()));
         assert_eq!(read(&[0xff, b'\n']), Err("password-text".to_owned()));
         assert!(read(&[b'x'; MAX_PASSWORD_BYTES]).is_ok());
-        assert_eq!(read(&[b'x'; MAX_PASSWORD_BYTES + 1]), Err("password-length".to_owned()));
+        assert_eq!(
+            read(&[b'x'; MAX_PASSWORD_BYTES + 1]),
+            Err("password-length".to_owned())
+        );
     }
 }

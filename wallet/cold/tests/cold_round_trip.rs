@@ -24,7 +24,8 @@ use synod_wallet_core::{
     watch_only::WatchOnly,
 };
 
-const ABOUT: &str = "abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon about";
+const ABOUT: &str =
+    "abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon about";
 
 /// A wallet directory with one password file; the program runs without a terminal.
 struct Vault {
@@ -42,7 +43,15 @@ impl Vault {
     fn with_wallet(kind: &str) -> Self {
         let vault = Self::new();
         let seed = vault.path("seed");
-        vault.ok(&["create", "vault", "--type", kind, "--recover", "--seed-file", seed.to_str().expect("text")]);
+        vault.ok(&[
+            "create",
+            "vault",
+            "--type",
+            kind,
+            "--recover",
+            "--seed-file",
+            seed.to_str().expect("text"),
+        ]);
         vault
     }
 
@@ -52,7 +61,12 @@ impl Vault {
 
     fn bare(&self, words: &[&str]) -> Command {
         let mut command = Command::cargo_bin("synod-wallet-cold").expect("built");
-        command.env_clear().current_dir(self.directory.path()).arg("--dir").arg(self.path("wallets")).args(words);
+        command
+            .env_clear()
+            .current_dir(self.directory.path())
+            .arg("--dir")
+            .arg(self.path("wallets"))
+            .args(words);
         command
     }
 
@@ -66,9 +80,17 @@ impl Vault {
     fn ok(&self, words: &[&str]) -> Value {
         let output = self.command(words).arg("--json").output().expect("runs");
         let text = String::from_utf8_lossy(&output.stdout);
-        assert_eq!(output.status.code(), Some(0), "{words:?}: {text} {}", String::from_utf8_lossy(&output.stderr));
+        assert_eq!(
+            output.status.code(),
+            Some(0),
+            "{words:?}: {text} {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         let envelope: Value = serde_json::from_str(&text).expect("one JSON document");
-        assert_eq!((&envelope["schema_version"], &envelope["ok"]), (&Value::from(1), &Value::from(true)));
+        assert_eq!(
+            (&envelope["schema_version"], &envelope["ok"]),
+            (&Value::from(1), &Value::from(true))
+        );
         assert!(envelope["error"].is_null() && envelope["warnings"].is_array());
         envelope["data"].clone()
     }
@@ -80,7 +102,10 @@ impl Vault {
         assert_eq!(output.status.code(), Some(exit), "{words:?}: {text}");
         let envelope: Value = serde_json::from_str(&text).expect("one JSON document");
         assert!(envelope["ok"] == false && envelope["data"].is_null());
-        envelope["error"]["code"].as_str().expect("a code").to_owned()
+        envelope["error"]["code"]
+            .as_str()
+            .expect("a code")
+            .to_owned()
     }
 }
 
@@ -91,34 +116,70 @@ fn funded(descriptors: &Descriptors) -> Wallet {
     let transaction = Transaction {
         version: Version::TWO,
         lock_time: absolute::LockTime::ZERO,
-        input: vec![TxIn { previous_output: OutPoint::new(Txid::hash(b"x"), 0), ..TxIn::default() }],
-        output: vec![TxOut { value: Amount::from_sat(1_000_000), script_pubkey: script }],
+        input: vec![TxIn {
+            previous_output: OutPoint::new(Txid::hash(b"x"), 0),
+            ..TxIn::default()
+        }],
+        output: vec![TxOut {
+            value: Amount::from_sat(1_000_000),
+            script_pubkey: script,
+        }],
     };
     let blocks = [
-        BlockId { height: 0, hash: genesis_block(NETWORK).block_hash() },
-        BlockId { height: 10, hash: BlockHash::hash(b"10") },
+        BlockId {
+            height: 0,
+            hash: genesis_block(NETWORK).block_hash(),
+        },
+        BlockId {
+            height: 10,
+            hash: BlockHash::hash(b"10"),
+        },
     ];
-    let anchor = ConfirmationBlockTime { block_id: blocks[1], confirmation_time: 1 };
+    let anchor = ConfirmationBlockTime {
+        block_id: blocks[1],
+        confirmation_time: 1,
+    };
     let mut update = TxUpdate::default();
     update.anchors.insert((anchor, transaction.compute_txid()));
     update.txs.push(Arc::new(transaction));
     let chain = CheckPoint::from_block_ids(blocks).expect("ascending");
-    wallet.apply(Update { tx_update: update, chain: Some(chain), ..Update::default() }).expect("connects");
+    wallet
+        .apply(Update {
+            tx_update: update,
+            chain: Some(chain),
+            ..Update::default()
+        })
+        .expect("connects");
     wallet
 }
 
 /// Writes a payment of so many satoshis at so many sat/vB, as the hot side would.
 fn write_payment(vault: &Vault, name: &str, (sat, rate): (u64, u32)) -> PathBuf {
-    vault.command(&["export", "watch-only", "--force", "-o", "watch.json"]).assert().success();
+    vault
+        .command(&["export", "watch-only", "--force", "-o", "watch.json"])
+        .assert()
+        .success();
     let watch = fs::read_to_string(vault.path("watch.json")).expect("file");
-    let descriptors = WatchOnly::parse(&watch).expect("valid").descriptors().expect("valid");
+    let descriptors = WatchOnly::parse(&watch)
+        .expect("valid")
+        .descriptors()
+        .expect("valid");
     let mut wallet = funded(&descriptors);
-    let address = descriptors.address_at(KeychainKind::External, 900).expect("address");
-    let foreign = synod_wallet_core::keys::AccountKeys::from_seed(&[9; 32], descriptors.kind(), 0).expect("keys");
-    let to = foreign.descriptors().address_at(KeychainKind::External, 0).expect("address");
+    let address = descriptors
+        .address_at(KeychainKind::External, 900)
+        .expect("address");
+    let foreign = synod_wallet_core::keys::AccountKeys::from_seed(&[9; 32], descriptors.kind(), 0)
+        .expect("keys");
+    let to = foreign
+        .descriptors()
+        .address_at(KeychainKind::External, 0)
+        .expect("address");
     assert_ne!(to, address);
     let payment = Payment {
-        recipients: vec![Recipient { address: to, amount: Some(Amount::from_sat(sat)) }],
+        recipients: vec![Recipient {
+            address: to,
+            amount: Some(Amount::from_sat(sat)),
+        }],
         fee_rate: FeeRate::from_sat_per_vb_u32(rate),
         reserved: Vec::new(),
     };
@@ -143,7 +204,14 @@ fn a_payment_is_inspected_signed_verified_and_finalized_by_files() {
         assert_eq!(inspected["is_complete"], false);
         let signed = vault.ok(&["psbt", "sign", text(&pay), "-o", "signed.psbt"]);
         assert_eq!(signed["is_complete"], true, "{kind}");
-        let verified = vault.ok(&["psbt", "verify", "signed.psbt", "--against", text(&pay), "--require-complete"]);
+        let verified = vault.ok(&[
+            "psbt",
+            "verify",
+            "signed.psbt",
+            "--against",
+            text(&pay),
+            "--require-complete",
+        ]);
         assert_eq!(verified["newly_signed"], serde_json::json!([0]));
         let finalized = vault.ok(&["psbt", "finalize", "signed.psbt"]);
         assert!(finalized["hex"].as_str().expect("hex").len() > 200);
@@ -154,11 +222,18 @@ fn a_payment_is_inspected_signed_verified_and_finalized_by_files() {
 fn standard_output_carries_the_result_only() {
     let vault = Vault::with_wallet("wpkh");
     let pay = write_payment(&vault, "pay.psbt", (400_000, 2));
-    let output = vault.command(&["psbt", "sign", text(&pay)]).output().expect("runs");
+    let output = vault
+        .command(&["psbt", "sign", text(&pay)])
+        .output()
+        .expect("runs");
     let line = String::from_utf8(output.stdout).expect("text");
     assert_eq!(line.lines().count(), 1);
     assert!(psbt::decode(line.as_bytes()).is_ok());
-    let piped = vault.command(&["psbt", "finalize", "-"]).write_stdin(line).output().expect("runs");
+    let piped = vault
+        .command(&["psbt", "finalize", "-"])
+        .write_stdin(line)
+        .output()
+        .expect("runs");
     let hex = String::from_utf8(piped.stdout).expect("text");
     assert!(hex.trim_end().bytes().all(|b| b.is_ascii_hexdigit()) && hex.len() > 200);
 }
@@ -166,13 +241,27 @@ fn standard_output_carries_the_result_only() {
 #[test]
 fn known_words_give_the_known_address() {
     let data = Vault::with_wallet("wpkh").ok(&["address", "list", "--count", "1"]);
-    assert_eq!(data[0]["address"], "bcrt1q6rz28mcfaxtmd6v789l9rrlrusdprr9pz3cppk");
+    assert_eq!(
+        data[0]["address"],
+        "bcrt1q6rz28mcfaxtmd6v789l9rrlrusdprr9pz3cppk"
+    );
     let vault = Vault::with_wallet("tr");
     let address = "bcrt1p8wpt9v4frpf3tkn0srd97pksgsxc5hs52lafxwru9kgeephvs7rqjeprhg";
     assert_eq!(vault.ok(&["address", "new"])["address"], address);
-    assert_eq!(vault.ok(&["address", "new"])["index"], 1, "the second one is another");
+    assert_eq!(
+        vault.ok(&["address", "new"])["index"],
+        1,
+        "the second one is another"
+    );
     assert_eq!(vault.ok(&["address", "verify", address])["index"], 0);
-    assert!(vault.ok(&["address", "qr", address])["qr"].as_str().expect("drawn").lines().count() > 10);
+    assert!(
+        vault.ok(&["address", "qr", address])["qr"]
+            .as_str()
+            .expect("drawn")
+            .lines()
+            .count()
+            > 10
+    );
 }
 
 #[test]
@@ -194,20 +283,36 @@ fn every_kind_of_failure_has_its_exit_code() {
     let vault = Vault::with_wallet("wpkh");
     let pay = write_payment(&vault, "pay.psbt", (400_000, 2));
     assert_eq!(vault.fails(&["frobnicate"], 2), "usage");
-    assert_eq!(vault.fails(&["psbt", "inspect", "none.psbt"], 3), "file-not-found");
+    assert_eq!(
+        vault.fails(&["psbt", "inspect", "none.psbt"], 3),
+        "file-not-found"
+    );
     assert_eq!(vault.fails(&["info", "none"], 3), "wallet-not-found");
     assert_eq!(vault.fails(&["create", "vault"], 5), "wallet-exists");
-    assert_eq!(vault.fails(&["psbt", "finalize", text(&pay)], 9), "psbt-incomplete");
+    assert_eq!(
+        vault.fails(&["psbt", "finalize", text(&pay)], 9),
+        "psbt-incomplete"
+    );
     fs::write(vault.path("bad.psbt"), "psbt").expect("file");
-    assert_eq!(vault.fails(&["psbt", "inspect", "bad.psbt"], 10), "psbt-no-magic");
+    assert_eq!(
+        vault.fails(&["psbt", "inspect", "bad.psbt"], 10),
+        "psbt-no-magic"
+    );
     fs::write(vault.path("password"), "wrong").expect("file");
-    assert_eq!(vault.fails(&["psbt", "sign", text(&pay)], 4), "bad-password");
+    assert_eq!(
+        vault.fails(&["psbt", "sign", text(&pay)], 4),
+        "bad-password"
+    );
 }
 
 #[test]
 fn without_a_password_source_and_terminal_it_ends_at_once() {
     let vault = Vault::with_wallet("wpkh");
-    let run = vault.bare(&["address", "new"]).timeout(std::time::Duration::from_secs(10)).output().expect("ends");
+    let run = vault
+        .bare(&["address", "new"])
+        .timeout(std::time::Duration::from_secs(10))
+        .output()
+        .expect("ends");
     assert_eq!(run.status.code(), Some(4));
     assert!(run.stdout.is_empty());
 }
@@ -215,18 +320,36 @@ fn without_a_password_source_and_terminal_it_ends_at_once() {
 #[test]
 fn passwords_come_from_standard_input_and_descriptors_too() {
     let vault = Vault::with_wallet("wpkh");
-    vault.bare(&["address", "new", "--password-stdin"]).write_stdin("right\n").assert().success();
-    vault.bare(&["address", "new", "--password-fd", "0"]).write_stdin("right\n").assert().success();
+    vault
+        .bare(&["address", "new", "--password-stdin"])
+        .write_stdin("right\n")
+        .assert()
+        .success();
+    vault
+        .bare(&["address", "new", "--password-fd", "0"])
+        .write_stdin("right\n")
+        .assert()
+        .success();
     let mut by_environment = vault.bare(&["address", "new"]);
-    by_environment.env("SYNOD_WALLET_PASSWORD_FILE", vault.path("password")).assert().success();
-    vault.bare(&["address", "new", "--password-stdin"]).write_stdin("wrong\n").assert().code(4);
+    by_environment
+        .env("SYNOD_WALLET_PASSWORD_FILE", vault.path("password"))
+        .assert()
+        .success();
+    vault
+        .bare(&["address", "new", "--password-stdin"])
+        .write_stdin("wrong\n")
+        .assert()
+        .code(4);
 }
 
 #[test]
 fn a_high_fee_needs_its_own_flag_and_not_yes() {
     let vault = Vault::with_wallet("wpkh");
     let pay = write_payment(&vault, "pay.psbt", (50_000, 100));
-    assert_eq!(vault.fails(&["psbt", "sign", text(&pay), "--yes"], 5), "fee-share-too-high");
+    assert_eq!(
+        vault.fails(&["psbt", "sign", text(&pay), "--yes"], 5),
+        "fee-share-too-high"
+    );
     vault.ok(&["psbt", "sign", text(&pay), "--allow-high-fee"]);
 }
 
@@ -237,7 +360,10 @@ fn a_second_version_of_a_payment_is_refused_until_it_is_named() {
     let second = write_payment(&vault, "second.psbt", (400_000, 5));
     vault.ok(&["psbt", "sign", text(&first)]);
     vault.ok(&["psbt", "sign", text(&first)]);
-    assert_eq!(vault.fails(&["psbt", "sign", text(&second), "--yes"], 5), "conflicts-with-signed");
+    assert_eq!(
+        vault.fails(&["psbt", "sign", text(&second), "--yes"], 5),
+        "conflicts-with-signed"
+    );
     vault.ok(&["psbt", "sign", text(&second), "--allow-replacement"]);
 }
 
@@ -246,9 +372,31 @@ fn a_changed_psbt_is_noticed_on_return() {
     let vault = Vault::with_wallet("wpkh");
     let pay = write_payment(&vault, "pay.psbt", (400_000, 2));
     let other = write_payment(&vault, "other.psbt", (400_001, 2));
-    assert_eq!(vault.fails(&["psbt", "verify", text(&other), "--against", text(&pay)], 5), "psbt-changed");
-    assert_eq!(vault.fails(&["psbt", "combine", text(&other), text(&pay)], 10), "psbt-different-transactions");
-    assert_eq!(vault.fails(&["psbt", "verify", text(&pay), "--against", text(&pay), "--require-complete"], 9), "psbt-incomplete");
+    assert_eq!(
+        vault.fails(
+            &["psbt", "verify", text(&other), "--against", text(&pay)],
+            5
+        ),
+        "psbt-changed"
+    );
+    assert_eq!(
+        vault.fails(&["psbt", "combine", text(&other), text(&pay)], 10),
+        "psbt-different-transactions"
+    );
+    assert_eq!(
+        vault.fails(
+            &[
+                "psbt",
+                "verify",
+                text(&pay),
+                "--against",
+                text(&pay),
+                "--require-complete"
+            ],
+            9
+        ),
+        "psbt-incomplete"
+    );
 }
 
 #[test]
@@ -275,6 +423,14 @@ fn the_files_of_a_wallet_hold_no_secret_in_clear() {
 #[test]
 fn the_exit_codes_are_listed_and_completions_are_written() {
     let vault = Vault::new();
-    assert_eq!(vault.ok(&["exit-codes"]).as_array().expect("table").len(), 12);
-    assert!(vault.ok(&["completions", "bash"])["script"].as_str().expect("script").contains("synod-wallet-cold"));
+    assert_eq!(
+        vault.ok(&["exit-codes"]).as_array().expect("table").len(),
+        12
+    );
+    assert!(
+        vault.ok(&["completions", "bash"])["script"]
+            .as_str()
+            .expect("script")
+            .contains("synod-wallet-cold")
+    );
 }

@@ -42,7 +42,9 @@ pub fn parse_amount(text: &str) -> Result<Amount, AmountError> {
     let sat = if let Some(number) = lower.strip_suffix("btc") {
         parse_decimal(number.trim_end(), 8, text)?
     } else {
-        let number = lower.strip_suffix("sats").or_else(|| lower.strip_suffix("sat"));
+        let number = lower
+            .strip_suffix("sats")
+            .or_else(|| lower.strip_suffix("sat"));
         parse_decimal(number.unwrap_or(&lower).trim_end(), 0, text)?
     };
     if sat == 0 || sat > MAX_MONEY_SAT {
@@ -86,7 +88,9 @@ fn parse_decimal(number: &str, decimals: usize, whole: &str) -> Result<u64, Amou
         return Err(AmountError::TooPrecise(whole.to_owned()));
     }
     let scaled = format!("{int}{fraction:0<decimals$}");
-    scaled.parse().map_err(|_| AmountError::OutOfRange(whole.to_owned()))
+    scaled
+        .parse()
+        .map_err(|_| AmountError::OutOfRange(whole.to_owned()))
 }
 
 #[cfg(test)]
@@ -95,34 +99,62 @@ mod tests {
 
     #[test]
     fn satoshis_and_bitcoin_are_told_apart_by_the_unit() {
-        for (text, sat) in
-            [("50000", 50_000), ("50000sat", 50_000), ("1 sats", 1), ("0.5btc", 50_000_000), ("1BTC", SAT_PER_BTC)]
-        {
+        for (text, sat) in [
+            ("50000", 50_000),
+            ("50000sat", 50_000),
+            ("1 sats", 1),
+            ("0.5btc", 50_000_000),
+            ("1BTC", SAT_PER_BTC),
+        ] {
             assert_eq!(parse_amount(text).map(Amount::to_sat), Ok(sat), "{text}");
         }
     }
 
     #[test]
     fn amounts_are_accepted_at_the_limit_and_refused_one_past_it() {
-        assert_eq!(parse_amount("21000000btc").map(Amount::to_sat), Ok(MAX_MONEY_SAT));
-        assert_eq!(parse_amount("2100000000000001").map_err(|e| e.code()), Err("amount-out-of-range"));
+        assert_eq!(
+            parse_amount("21000000btc").map(Amount::to_sat),
+            Ok(MAX_MONEY_SAT)
+        );
+        assert_eq!(
+            parse_amount("2100000000000001").map_err(|e| e.code()),
+            Err("amount-out-of-range")
+        );
         assert_eq!(parse_amount("0.00000001btc").map(Amount::to_sat), Ok(1));
-        assert_eq!(parse_amount("0.000000001btc").map_err(|e| e.code()), Err("amount-too-precise"));
-        assert_eq!(parse_amount("0").map_err(|e| e.code()), Err("amount-out-of-range"));
-        assert_eq!(parse_amount("99999999999999999999").map_err(|e| e.code()), Err("amount-out-of-range"));
+        assert_eq!(
+            parse_amount("0.000000001btc").map_err(|e| e.code()),
+            Err("amount-too-precise")
+        );
+        assert_eq!(
+            parse_amount("0").map_err(|e| e.code()),
+            Err("amount-out-of-range")
+        );
+        assert_eq!(
+            parse_amount("99999999999999999999").map_err(|e| e.code()),
+            Err("amount-out-of-range")
+        );
     }
 
     #[test]
     fn text_that_is_no_number_is_refused() {
-        for text in ["", "-1", "1e8", "0x10", "1.btc", ".5btc", "1,5btc", "max", "٣"] {
-            assert_eq!(parse_amount(text).map_err(|e| e.code()), Err("amount-malformed"), "{text}");
+        for text in [
+            "", "-1", "1e8", "0x10", "1.btc", ".5btc", "1,5btc", "max", "٣",
+        ] {
+            assert_eq!(
+                parse_amount(text).map_err(|e| e.code()),
+                Err("amount-malformed"),
+                "{text}"
+            );
         }
     }
 
     #[test]
     fn fee_rates_round_up_to_whole_units() {
         assert_eq!(parse_fee_rate("1").map(FeeRate::to_sat_per_kwu), Ok(250));
-        assert_eq!(parse_fee_rate("1.001").map(FeeRate::to_sat_per_kwu), Ok(251));
+        assert_eq!(
+            parse_fee_rate("1.001").map(FeeRate::to_sat_per_kwu),
+            Ok(251)
+        );
         assert!(parse_fee_rate("0").is_err());
         assert!(parse_fee_rate("1.0001").is_err());
     }

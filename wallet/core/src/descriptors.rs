@@ -35,7 +35,9 @@ pub enum DescriptorError {
     #[error("only wpkh, tr (key path), sh(wpkh) and pkh with one key are supported")]
     Kind,
     /// The key is not an extended public key with `/0/*` and `/1/*`.
-    #[error("the key must be an extended public key ending in /<0;1>/*, or /0/* and /1/* in two descriptors")]
+    #[error(
+        "the key must be an extended public key ending in /<0;1>/*, or /0/* and /1/* in two descriptors"
+    )]
     KeyShape,
     /// The key belongs to the main network.
     #[error("the extended key belongs to another network")]
@@ -119,8 +121,11 @@ impl Descriptors {
         if !multi.is_multipath() {
             return Err(DescriptorError::KeyShape);
         }
-        let parts = multi.into_single_descriptors().map_err(|e| DescriptorError::Malformed(e.to_string()))?;
-        let [external, internal] = <[_; 2]>::try_from(parts).map_err(|_| DescriptorError::KeyShape)?;
+        let parts = multi
+            .into_single_descriptors()
+            .map_err(|e| DescriptorError::Malformed(e.to_string()))?;
+        let [external, internal] =
+            <[_; 2]>::try_from(parts).map_err(|_| DescriptorError::KeyShape)?;
         Self::from_pair(external, internal)
     }
 
@@ -130,11 +135,22 @@ impl Descriptors {
     ) -> Result<Self, DescriptorError> {
         let kind = kind_of(&external)?;
         let (key, change_key) = (account_key(&external, 0)?, account_key(&internal, 1)?);
-        if kind_of(&internal)? != kind || key.xkey != change_key.xkey || key.origin != change_key.origin {
+        if kind_of(&internal)? != kind
+            || key.xkey != change_key.xkey
+            || key.origin != change_key.origin
+        {
             return Err(DescriptorError::Mismatch);
         }
-        let origin = key.origin.clone().unwrap_or_else(|| (key.xkey.fingerprint(), DerivationPath::master()));
-        Ok(Self { kind, external, internal, origin })
+        let origin = key
+            .origin
+            .clone()
+            .unwrap_or_else(|| (key.xkey.fingerprint(), DerivationPath::master()));
+        Ok(Self {
+            kind,
+            external,
+            internal,
+            origin,
+        })
     }
 
     /// Returns the kind of outputs.
@@ -170,14 +186,20 @@ impl Descriptors {
             KeychainKind::External => &self.external,
             KeychainKind::Internal => &self.internal,
         };
-        descriptor.at_derivation_index(index).map_err(|_| DescriptorError::Index(index))
+        descriptor
+            .at_derivation_index(index)
+            .map_err(|_| DescriptorError::Index(index))
     }
 
     /// Derives the output script of one address.
     ///
     /// # Errors
     /// When the index is outside 0 to 2^31 - 1.
-    pub fn script_at(&self, keychain: KeychainKind, index: u32) -> Result<ScriptBuf, DescriptorError> {
+    pub fn script_at(
+        &self,
+        keychain: KeychainKind,
+        index: u32,
+    ) -> Result<ScriptBuf, DescriptorError> {
         Ok(self.at(keychain, index)?.script_pubkey())
     }
 
@@ -185,7 +207,11 @@ impl Descriptors {
     ///
     /// # Errors
     /// When the index is outside 0 to 2^31 - 1.
-    pub fn address_at(&self, keychain: KeychainKind, index: u32) -> Result<Address, DescriptorError> {
+    pub fn address_at(
+        &self,
+        keychain: KeychainKind,
+        index: u32,
+    ) -> Result<Address, DescriptorError> {
         let address = self.at(keychain, index)?.address(NETWORK);
         Ok(address.expect("all four kinds have addresses"))
     }
@@ -199,8 +225,14 @@ impl Descriptors {
         }
         let steps: &[ChildNumber] = source.1.as_ref();
         match steps.strip_prefix(self.origin.1.as_ref())? {
-            [ChildNumber::Normal { index: 0 }, ChildNumber::Normal { index }] => Some((KeychainKind::External, *index)),
-            [ChildNumber::Normal { index: 1 }, ChildNumber::Normal { index }] => Some((KeychainKind::Internal, *index)),
+            [
+                ChildNumber::Normal { index: 0 },
+                ChildNumber::Normal { index },
+            ] => Some((KeychainKind::External, *index)),
+            [
+                ChildNumber::Normal { index: 1 },
+                ChildNumber::Normal { index },
+            ] => Some((KeychainKind::Internal, *index)),
             _ => None,
         }
     }
@@ -209,12 +241,21 @@ impl Descriptors {
     ///
     /// # Errors
     /// When the index is outside 0 to 2^31 - 1.
-    pub fn x_only_key_at(&self, keychain: KeychainKind, index: u32) -> Result<XOnlyPublicKey, DescriptorError> {
+    pub fn x_only_key_at(
+        &self,
+        keychain: KeychainKind,
+        index: u32,
+    ) -> Result<XOnlyPublicKey, DescriptorError> {
         let key = account_key(&self.external, 0)?.xkey;
-        let child = ChildNumber::from_normal_idx(index).map_err(|_| DescriptorError::Index(index))?;
-        let chain = ChildNumber::Normal { index: u32::from(keychain == KeychainKind::Internal) };
+        let child =
+            ChildNumber::from_normal_idx(index).map_err(|_| DescriptorError::Index(index))?;
+        let chain = ChildNumber::Normal {
+            index: u32::from(keychain == KeychainKind::Internal),
+        };
         let secp = Secp256k1::verification_only();
-        let derived = key.derive_pub(&secp, &[chain, child]).map_err(|_| DescriptorError::Index(index))?;
+        let derived = key
+            .derive_pub(&secp, &[chain, child])
+            .map_err(|_| DescriptorError::Index(index))?;
         Ok(derived.to_x_only_pub())
     }
 }
@@ -223,12 +264,19 @@ impl Descriptors {
 fn parse_public(text: &str) -> Result<Descriptor<DescriptorPublicKey>, DescriptorError> {
     let text = text.trim();
     if text.len() > MAX_DESCRIPTOR_BYTES {
-        return Err(DescriptorError::Malformed(format!("longer than {MAX_DESCRIPTOR_BYTES} bytes")));
+        return Err(DescriptorError::Malformed(format!(
+            "longer than {MAX_DESCRIPTOR_BYTES} bytes"
+        )));
     }
     Descriptor::<DescriptorPublicKey>::from_str(text).map_err(|e| {
         // Security: the text must not be repeated in the message when it holds a private key.
-        let private = text.contains("prv") || Descriptor::parse_descriptor(&Secp256k1::new(), text).is_ok();
-        if private { DescriptorError::PrivateKey } else { DescriptorError::Malformed(e.to_string()) }
+        let private =
+            text.contains("prv") || Descriptor::parse_descriptor(&Secp256k1::new(), text).is_ok();
+        if private {
+            DescriptorError::PrivateKey
+        } else {
+            DescriptorError::Malformed(e.to_string())
+        }
     })
 }
 
@@ -257,7 +305,9 @@ fn account_key(
         },
         _ => return Err(DescriptorError::Kind),
     };
-    let DescriptorPublicKey::XPub(key) = key else { return Err(DescriptorError::KeyShape) };
+    let DescriptorPublicKey::XPub(key) = key else {
+        return Err(DescriptorError::KeyShape);
+    };
     let expected: DerivationPath = vec![ChildNumber::Normal { index: chain }].into();
     if key.wildcard != Wildcard::Unhardened || key.derivation_path != expected {
         return Err(DescriptorError::KeyShape);
@@ -282,13 +332,24 @@ mod tests {
     #[test]
     fn known_words_give_the_known_addresses() {
         let first = |kind| {
-            let address = about(kind).descriptors().address_at(KeychainKind::External, 0);
+            let address = about(kind)
+                .descriptors()
+                .address_at(KeychainKind::External, 0);
             address.expect("address").to_string()
         };
-        assert_eq!(first(ScriptKind::Wpkh), "bcrt1q6rz28mcfaxtmd6v789l9rrlrusdprr9pz3cppk");
-        assert_eq!(first(ScriptKind::Tr), "bcrt1p8wpt9v4frpf3tkn0srd97pksgsxc5hs52lafxwru9kgeephvs7rqjeprhg");
+        assert_eq!(
+            first(ScriptKind::Wpkh),
+            "bcrt1q6rz28mcfaxtmd6v789l9rrlrusdprr9pz3cppk"
+        );
+        assert_eq!(
+            first(ScriptKind::Tr),
+            "bcrt1p8wpt9v4frpf3tkn0srd97pksgsxc5hs52lafxwru9kgeephvs7rqjeprhg"
+        );
         // BIP49's own test vector and the BIP44 address of the same words on test networks.
-        assert_eq!(first(ScriptKind::ShWpkh), "2Mww8dCYPUpKHofjgcXcBCEGmniw9CoaiD2");
+        assert_eq!(
+            first(ScriptKind::ShWpkh),
+            "2Mww8dCYPUpKHofjgcXcBCEGmniw9CoaiD2"
+        );
         assert_eq!(first(ScriptKind::Pkh), "mkpZhYtJu2r87Js3pDiWJDmPte2NRZ8bJV");
     }
 
@@ -297,8 +358,16 @@ mod tests {
         for kind in ScriptKind::ALL {
             let (keys, descriptors) = (about(kind), about(kind).descriptors());
             for (keychain, index) in [(KeychainKind::External, 0), (KeychainKind::Internal, 7)] {
-                let own = keys.keypair(keychain, index).expect("key").x_only_public_key().0;
-                assert_eq!(Ok(own), descriptors.x_only_key_at(keychain, index), "{kind}");
+                let own = keys
+                    .keypair(keychain, index)
+                    .expect("key")
+                    .x_only_public_key()
+                    .0;
+                assert_eq!(
+                    Ok(own),
+                    descriptors.x_only_key_at(keychain, index),
+                    "{kind}"
+                );
             }
         }
     }
@@ -307,8 +376,16 @@ mod tests {
     fn descriptors_survive_their_text_form() {
         for kind in ScriptKind::ALL {
             let descriptors = about(kind).descriptors();
-            assert_eq!(Descriptors::parse(&descriptors.external(), &descriptors.internal()), Ok(descriptors.clone()));
-            let plain = descriptors.external().split('#').next().expect("text").replace("/0/*", "/<0;1>/*");
+            assert_eq!(
+                Descriptors::parse(&descriptors.external(), &descriptors.internal()),
+                Ok(descriptors.clone())
+            );
+            let plain = descriptors
+                .external()
+                .split('#')
+                .next()
+                .expect("text")
+                .replace("/0/*", "/<0;1>/*");
             assert_eq!(Descriptors::parse_multipath(&plain), Ok(descriptors));
         }
     }
@@ -318,12 +395,21 @@ mod tests {
         let wpkh = about(ScriptKind::Wpkh).descriptors();
         let code = |a: &str, b: &str| Descriptors::parse(a, b).map_err(|e| e.code());
         let bare = wpkh.external().split('#').next().expect("text").to_owned();
-        assert_eq!(code(&wpkh.internal(), &wpkh.external()), Err("descriptor-key-shape"));
+        assert_eq!(
+            code(&wpkh.internal(), &wpkh.external()),
+            Err("descriptor-key-shape")
+        );
         assert_eq!(code(&bare, &bare), Err("descriptor-key-shape"));
-        assert_eq!(code(&bare, &about(ScriptKind::Tr).descriptors().internal()), Err("descriptor-mismatch"));
+        assert_eq!(
+            code(&bare, &about(ScriptKind::Tr).descriptors().internal()),
+            Err("descriptor-mismatch")
+        );
         assert_eq!(code("wsh(pk(x))", "x"), Err("descriptor-malformed"));
         let main = "wpkh(xpub6CatWdiZiodmUeTDp8LT5or8nmbKNcuyvz7WyksVFkKB4RHwCD3XyuvPEbvqAQY3rAPshWcMLoP2fMFMKHPJ4ZeZXYVUhLv1VMrjPC7PW6V/0/*)";
-        assert_eq!(code(main, &main.replace("/0/*", "/1/*")), Err("wrong-network"));
+        assert_eq!(
+            code(main, &main.replace("/0/*", "/1/*")),
+            Err("wrong-network")
+        );
     }
 
     #[test]
@@ -338,13 +424,17 @@ mod tests {
     fn only_unhardened_places_of_this_account_are_claims() {
         let descriptors = about(ScriptKind::Wpkh).descriptors();
         let fingerprint = descriptors.fingerprint();
-        let claim = |path: &str| descriptors.claimed_place(&(fingerprint, path.parse().expect("path")));
+        let claim =
+            |path: &str| descriptors.claimed_place(&(fingerprint, path.parse().expect("path")));
         assert_eq!(claim("84'/1'/0'/1/5"), Some((KeychainKind::Internal, 5)));
         assert_eq!(claim("84'/1'/0'/1/5'"), None);
         assert_eq!(claim("84'/1'/0'/2/5"), None);
         assert_eq!(claim("84'/1'/1'/1/5"), None);
         assert_eq!(claim("84'/1'/0'/1"), None);
-        let other = (Fingerprint::default(), "84'/1'/0'/1/5".parse().expect("path"));
+        let other = (
+            Fingerprint::default(),
+            "84'/1'/0'/1/5".parse().expect("path"),
+        );
         assert_eq!(descriptors.claimed_place(&other), None);
     }
 }

@@ -99,11 +99,25 @@ impl AccountKeys {
     pub fn from_seed(seed: &[u8], kind: ScriptKind, account: u32) -> Result<Self, DescriptorError> {
         let secp = Secp256k1::new();
         let master = Xpriv::new_master(NETWORK, seed).map_err(|_| DescriptorError::Seed)?;
-        let hardened = |n| ChildNumber::from_hardened_idx(n).map_err(|_| DescriptorError::AccountNumber(account));
-        let path: DerivationPath =
-            vec![hardened(kind.purpose())?, hardened(COIN_TYPE)?, hardened(account)?].into();
-        let derived = master.derive_priv(&secp, &path).map_err(|_| DescriptorError::Seed)?;
-        Ok(Self { kind, fingerprint: master.fingerprint(&secp), path, account: derived, secp })
+        let hardened = |n| {
+            ChildNumber::from_hardened_idx(n).map_err(|_| DescriptorError::AccountNumber(account))
+        };
+        let path: DerivationPath = vec![
+            hardened(kind.purpose())?,
+            hardened(COIN_TYPE)?,
+            hardened(account)?,
+        ]
+        .into();
+        let derived = master
+            .derive_priv(&secp, &path)
+            .map_err(|_| DescriptorError::Seed)?;
+        Ok(Self {
+            kind,
+            fingerprint: master.fingerprint(&secp),
+            path,
+            account: derived,
+            secp,
+        })
     }
 
     /// Returns the public descriptors of the account.
@@ -118,9 +132,15 @@ impl AccountKeys {
     /// # Errors
     /// When the index is outside 0 to 2^31 - 1.
     pub fn keypair(&self, keychain: KeychainKind, index: u32) -> Result<Keypair, DescriptorError> {
-        let child = ChildNumber::from_normal_idx(index).map_err(|_| DescriptorError::Index(index))?;
-        let chain = ChildNumber::Normal { index: u32::from(keychain == KeychainKind::Internal) };
-        let key = self.account.derive_priv(&self.secp, &[chain, child]).map_err(|_| DescriptorError::Index(index))?;
+        let child =
+            ChildNumber::from_normal_idx(index).map_err(|_| DescriptorError::Index(index))?;
+        let chain = ChildNumber::Normal {
+            index: u32::from(keychain == KeychainKind::Internal),
+        };
+        let key = self
+            .account
+            .derive_priv(&self.secp, &[chain, child])
+            .map_err(|_| DescriptorError::Index(index))?;
         Ok(key.to_keypair(&self.secp))
     }
 
@@ -143,6 +163,10 @@ impl Drop for AccountKeys {
 
 impl fmt::Debug for AccountKeys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "AccountKeys({}, {}/{})", self.kind, self.fingerprint, self.path)
+        write!(
+            f,
+            "AccountKeys({}, {}/{})",
+            self.kind, self.fingerprint, self.path
+        )
     }
 }

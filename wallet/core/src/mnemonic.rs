@@ -122,8 +122,7 @@ impl std::fmt::Debug for SeedWords {
 mod tests {
     use super::*;
 
-    const ABOUT: &str =
-        "abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon about";
+    const ABOUT: &str = "abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon about";
 
     #[test]
     fn the_seed_of_known_words_is_the_published_one() {
@@ -141,14 +140,26 @@ mod tests {
     fn wrong_words_are_named() {
         let code = |text: &str| SeedWords::parse(text).map_err(|e| e.code());
         assert_eq!(code("abandon about"), Err("seed-word-count"));
-        assert_eq!(code(&ABOUT.replace("about", "abandon")), Err("seed-checksum"));
-        assert_eq!(SeedWords::parse(&ABOUT.replace("about", "abuot")), Err(MnemonicError::UnknownWord(12)));
+        assert_eq!(
+            code(&ABOUT.replace("about", "abandon")),
+            Err("seed-checksum")
+        );
+        assert_eq!(
+            SeedWords::parse(&ABOUT.replace("about", "abuot")),
+            Err(MnemonicError::UnknownWord(12))
+        );
     }
 
     #[test]
     fn entropy_of_one_repeated_byte_is_refused() {
-        assert_eq!(SeedWords::from_entropy(&[0; 16]), Err(MnemonicError::BadEntropy));
-        assert_eq!(SeedWords::from_entropy(&[0xff; 32]), Err(MnemonicError::BadEntropy));
+        assert_eq!(
+            SeedWords::from_entropy(&[0; 16]),
+            Err(MnemonicError::BadEntropy)
+        );
+        assert_eq!(
+            SeedWords::from_entropy(&[0xff; 32]),
+            Err(MnemonicError::BadEntropy)
+        );
         let mut nearly = [0u8; 16];
         nearly[15] = 1;
         assert!(SeedWords::from_entropy(&nearly).is_ok());

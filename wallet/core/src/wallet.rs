@@ -71,7 +71,9 @@ impl Wallet {
     pub fn create(descriptors: &Descriptors) -> Result<Self, WalletError> {
         let params = CreateParams::new(descriptors.external(), descriptors.internal());
         let params = params.network(NETWORK).lookahead(LOOKAHEAD);
-        let inner = params.create_wallet_no_persist().map_err(|e| WalletError::State(e.to_string()))?;
+        let inner = params
+            .create_wallet_no_persist()
+            .map_err(|e| WalletError::State(e.to_string()))?;
         Ok(Self { inner })
     }
 
@@ -85,7 +87,9 @@ impl Wallet {
             .descriptor(KeychainKind::Internal, Some(descriptors.internal()))
             .check_network(NETWORK)
             .lookahead(LOOKAHEAD);
-        let loaded = params.load_wallet_no_persist(stored).map_err(|e| WalletError::State(e.to_string()))?;
+        let loaded = params
+            .load_wallet_no_persist(stored)
+            .map_err(|e| WalletError::State(e.to_string()))?;
         let inner = loaded.ok_or_else(|| WalletError::State("it is empty".to_owned()))?;
         Ok(Self { inner })
     }
@@ -98,22 +102,39 @@ impl Wallet {
     /// Reveals a new receiving address.
     pub fn new_address(&mut self) -> AddressAt {
         let revealed = self.inner.reveal_next_address(KeychainKind::External);
-        AddressAt { address: revealed.address, index: revealed.index, is_used: false }
+        AddressAt {
+            address: revealed.address,
+            index: revealed.index,
+            is_used: false,
+        }
     }
 
     /// Returns the first revealed receiving address that has received nothing, or reveals one.
     pub fn unused_address(&mut self) -> AddressAt {
         let unused = self.inner.next_unused_address(KeychainKind::External);
-        AddressAt { address: unused.address, index: unused.index, is_used: false }
+        AddressAt {
+            address: unused.address,
+            index: unused.index,
+            is_used: false,
+        }
     }
 
     /// Returns the revealed receiving addresses, oldest first.
     pub fn addresses(&self) -> Vec<AddressAt> {
-        let unused: BTreeSet<u32> =
-            self.inner.list_unused_addresses(KeychainKind::External).map(|address| address.index).collect();
-        let end = self.inner.derivation_index(KeychainKind::External).map_or(0, |last| last + 1);
+        let unused: BTreeSet<u32> = self
+            .inner
+            .list_unused_addresses(KeychainKind::External)
+            .map(|address| address.index)
+            .collect();
+        let end = self
+            .inner
+            .derivation_index(KeychainKind::External)
+            .map_or(0, |last| last + 1);
         let at = |index| AddressAt {
-            address: self.inner.peek_address(KeychainKind::External, index).address,
+            address: self
+                .inner
+                .peek_address(KeychainKind::External, index)
+                .address,
             index,
             is_used: !unused.contains(&index),
         };
@@ -122,8 +143,15 @@ impl Wallet {
 
     /// Returns the number of revealed addresses: receiving, change.
     pub fn revealed(&self) -> crate::keystore::Revealed {
-        let next = |keychain| self.inner.derivation_index(keychain).map_or(0, |last| last + 1);
-        crate::keystore::Revealed { external: next(KeychainKind::External), internal: next(KeychainKind::Internal) }
+        let next = |keychain| {
+            self.inner
+                .derivation_index(keychain)
+                .map_or(0, |last| last + 1)
+        };
+        crate::keystore::Revealed {
+            external: next(KeychainKind::External),
+            internal: next(KeychainKind::Internal),
+        }
     }
 
     /// Tells whether an address is this wallet's, as far as it was revealed or looked ahead.
@@ -145,8 +173,13 @@ impl Wallet {
     pub fn sync_request(&self, now_unix: u64) -> SyncRequest<(KeychainKind, u32)> {
         let spks = (self.inner.spk_index()).inner().all_spks().iter();
         // The looked-ahead addresses are asked for too, so that another copy of this wallet may reveal.
-        let spks: Vec<_> = spks.map(|(place, script)| (*place, script.clone())).collect();
-        self.inner.start_sync_with_revealed_spks_at(now_unix).spks_with_indexes(spks).build()
+        let spks: Vec<_> = spks
+            .map(|(place, script)| (*place, script.clone()))
+            .collect();
+        self.inner
+            .start_sync_with_revealed_spks_at(now_unix)
+            .spks_with_indexes(spks)
+            .build()
     }
 
     /// Takes in what the explorer answered.
@@ -154,12 +187,15 @@ impl Wallet {
     /// # Errors
     /// When the explorer's chain does not connect to the known one.
     pub fn apply(&mut self, update: impl Into<Update>) -> Result<(), WalletError> {
-        self.inner.apply_update(update).map_err(|_| WalletError::CannotConnect)
+        self.inner
+            .apply_update(update)
+            .map_err(|_| WalletError::CannotConnect)
     }
 
     /// Takes in a transaction of our own that is about to be, or was, broadcast.
     pub fn apply_unconfirmed(&mut self, transaction: Transaction, seen_at_unix: u64) {
-        self.inner.apply_unconfirmed_txs([(transaction, seen_at_unix)]);
+        self.inner
+            .apply_unconfirmed_txs([(transaction, seen_at_unix)]);
     }
 
     /// Notes that a transaction is in no mempool any more (refused or replaced).
@@ -169,7 +205,9 @@ impl Wallet {
 
     /// Returns a transaction that the wallet knows.
     pub fn transaction(&self, txid: Txid) -> Option<Transaction> {
-        self.inner.get_tx(txid).map(|known| known.tx_node.tx.as_ref().clone())
+        self.inner
+            .get_tx(txid)
+            .map(|known| known.tx_node.tx.as_ref().clone())
     }
 
     /// Tells whether a coin is this wallet's and unspent.

@@ -80,7 +80,8 @@ impl WatchOnly {
         if !text.starts_with('{') {
             return Ok(Self::new(&Descriptors::parse_multipath(text)?, 0));
         }
-        let file: Self = serde_json::from_str(text).map_err(|e| WatchOnlyError::Malformed(e.to_string()))?;
+        let file: Self =
+            serde_json::from_str(text).map_err(|e| WatchOnlyError::Malformed(e.to_string()))?;
         if file.format != FORMAT {
             return Err(WatchOnlyError::Malformed("another format".to_owned()));
         }
@@ -88,7 +89,9 @@ impl WatchOnly {
             return Err(WatchOnlyError::UnknownVersion(file.version));
         }
         if file.network != NETWORK.to_string() {
-            return Err(WatchOnlyError::WrongNetwork(crate::text::displayable(&file.network)));
+            return Err(WatchOnlyError::WrongNetwork(crate::text::displayable(
+                &file.network,
+            )));
         }
         file.descriptors()?;
         Ok(file)
@@ -127,7 +130,11 @@ mod tests {
     #[test]
     fn a_single_multipath_descriptor_is_enough() {
         let external = example().external;
-        let multi = external.split('#').next().expect("text").replace("/0/*", "/<0;1>/*");
+        let multi = external
+            .split('#')
+            .next()
+            .expect("text")
+            .replace("/0/*", "/<0;1>/*");
         let read = WatchOnly::parse(&multi).expect("valid");
         assert_eq!(read.descriptors(), example().descriptors());
     }
@@ -136,9 +143,21 @@ mod tests {
     fn other_versions_networks_and_fields_are_refused() {
         let text = serde_json::to_string(&example()).expect("json");
         let code = |text: &str| WatchOnly::parse(text).map(|_| ()).map_err(|e| e.code());
-        assert_eq!(code(&text.replace("\"version\":1", "\"version\":2")), Err("watch-only-version"));
-        assert_eq!(code(&text.replace("regtest", "bitcoin")), Err("wrong-network"));
-        assert_eq!(code(&text.replace("birthday", "Birthday")), Err("watch-only-malformed"));
-        assert_eq!(code(&text.replacen("tpub", "tpuc", 1)), Err("descriptor-malformed"));
+        assert_eq!(
+            code(&text.replace("\"version\":1", "\"version\":2")),
+            Err("watch-only-version")
+        );
+        assert_eq!(
+            code(&text.replace("regtest", "bitcoin")),
+            Err("wrong-network")
+        );
+        assert_eq!(
+            code(&text.replace("birthday", "Birthday")),
+            Err("watch-only-malformed")
+        );
+        assert_eq!(
+            code(&text.replacen("tpub", "tpuc", 1)),
+            Err("descriptor-malformed")
+        );
     }
 }

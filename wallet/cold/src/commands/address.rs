@@ -79,16 +79,28 @@ pub fn run(session: &Session, command: &AddressCommand) -> Result<Answer, Failur
 fn new(session: &Session) -> Result<Answer, Failure> {
     let mut keystore = session.keystore()?;
     let index = keystore.payload().revealed().external;
-    let address = keystore.descriptors()?.address_at(KeychainKind::External, index)?;
-    keystore.payload_mut().raise_revealed(Revealed { external: index + 1, internal: 0 });
+    let address = keystore
+        .descriptors()?
+        .address_at(KeychainKind::External, index)?;
+    keystore.payload_mut().raise_revealed(Revealed {
+        external: index + 1,
+        internal: 0,
+    });
     // Correctness: durable before it is shown, so that no address is given out twice.
     keystore.save()?;
-    Ok(Answer::new(json!({"address": address.to_string(), "index": index}), address.to_string()))
+    Ok(Answer::new(
+        json!({"address": address.to_string(), "index": index}),
+        address.to_string(),
+    ))
 }
 
 fn list(session: &Session, args: &ListArgs) -> Result<Answer, Failure> {
     let side = session.public_side()?;
-    let keychain = if args.change { KeychainKind::Internal } else { KeychainKind::External };
+    let keychain = if args.change {
+        KeychainKind::Internal
+    } else {
+        KeychainKind::External
+    };
     let (mut data, mut text) = (Vec::new(), Vec::new());
     for index in args.from..args.from.saturating_add(args.count) {
         let address = side.descriptors.address_at(keychain, index)?.to_string();
@@ -110,13 +122,22 @@ pub fn verify(session: &Session, args: &VerifyArgs) -> Result<Answer, Failure> {
             if side.descriptors.script_at(keychain, index)? == script {
                 let is_change = keychain == KeychainKind::Internal;
                 let what = if is_change { "change" } else { "receiving" };
-                let text = format!("{}\nis {what} address {index} of '{}'", grouped(&wanted.to_string()), side.name.as_str());
-                let data = json!({"address": wanted.to_string(), "index": index, "is_change": is_change});
+                let text = format!(
+                    "{}\nis {what} address {index} of '{}'",
+                    grouped(&wanted.to_string()),
+                    side.name.as_str()
+                );
+                let data =
+                    json!({"address": wanted.to_string(), "index": index, "is_change": is_change});
                 return Ok(Answer::new(data, text));
             }
         }
     }
-    let message = format!("the address is not among the first {} of '{}'", args.limit, side.name.as_str());
+    let message = format!(
+        "the address is not among the first {} of '{}'",
+        args.limit,
+        side.name.as_str()
+    );
     Err(Failure::new(Exit::NotFound, "address-not-found", message).hint("--limit N tries more"))
 }
 
@@ -128,10 +149,18 @@ pub fn qr(args: &QrArgs) -> Result<Answer, Failure> {
     let address = parse_address(&args.address)?.to_string();
     // Bech32 in upper case needs less space in a code (BIP173).
     let is_bech32 = address.starts_with("bcrt1");
-    let content = if is_bech32 { address.to_uppercase() } else { address.clone() };
+    let content = if is_bech32 {
+        address.to_uppercase()
+    } else {
+        address.clone()
+    };
     let code = QrCode::with_error_correction_level(content.as_bytes(), EcLevel::M)
         .map_err(|e| Failure::new(Exit::Internal, "qr", e))?;
-    let drawn = code.render::<Dense1x2>().dark_color(Dense1x2::Light).light_color(Dense1x2::Dark).build();
+    let drawn = code
+        .render::<Dense1x2>()
+        .dark_color(Dense1x2::Light)
+        .light_color(Dense1x2::Dark)
+        .build();
     let data = json!({"address": address, "content": content, "qr": drawn});
     Ok(Answer::new(data, format!("{drawn}\n{}", grouped(&address))))
 }
@@ -143,9 +172,17 @@ pub fn qr(args: &QrArgs) -> Result<Answer, Failure> {
 pub fn parse_address(text: &str) -> Result<Address, Failure> {
     let invalid = |message: String| Failure::new(Exit::InvalidData, "address-invalid", message);
     let shown = synod_wallet_core::text::displayable(text);
-    let unchecked: Address<NetworkUnchecked> =
-        text.trim().parse().map_err(|e| invalid(format!("'{shown}' is not an address: {e}")))?;
-    unchecked.require_network(synod_wallet_core::NETWORK).map_err(|_| {
-        Failure::new(Exit::InvalidData, "wrong-network", format!("'{shown}' is an address of another network"))
-    })
+    let unchecked: Address<NetworkUnchecked> = text
+        .trim()
+        .parse()
+        .map_err(|e| invalid(format!("'{shown}' is not an address: {e}")))?;
+    unchecked
+        .require_network(synod_wallet_core::NETWORK)
+        .map_err(|_| {
+            Failure::new(
+                Exit::InvalidData,
+                "wrong-network",
+                format!("'{shown}' is an address of another network"),
+            )
+        })
 }

@@ -19,5 +19,8 @@ pub fn answer(args: &CompletionsArgs, mut command: clap::Command) -> Answer {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut command, name, &mut script);
     let script = String::from_utf8_lossy(&script).into_owned();
-    Answer::new(json!({"shell": args.shell.to_string(), "script": script}), script)
+    Answer::new(
+        json!({"shell": args.shell.to_string(), "script": script}),
+        script,
+    )
 }

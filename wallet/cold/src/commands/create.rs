@@ -71,17 +71,35 @@ pub fn run(session: &Session, args: &CreateArgs) -> Result<Answer, Failure> {
 /// As [`run`].
 pub fn create_keystore(session: &Session, args: &CreateArgs) -> Result<Created, Failure> {
     let name = WalletName::parse(&args.name)?;
-    if session.home.wallets()?.iter().any(|(known, _)| *known == name) {
+    if session
+        .home
+        .wallets()?
+        .iter()
+        .any(|(known, _)| *known == name)
+    {
         let message = format!("a wallet '{}' exists already", name.as_str());
         return Err(Failure::new(Exit::Refused, "wallet-exists", message));
     }
-    let kind = args.kind.parse().map_err(|e: String| Failure::new(Exit::Usage, "script-kind", e))?;
+    let kind = args
+        .kind
+        .parse()
+        .map_err(|e: String| Failure::new(Exit::Usage, "script-kind", e))?;
     let words = seed_words(session, args)?;
     let password = session.password.read_new()?;
     session.home.make()?;
-    let new = NewKeystore { words, kind, account: args.account, birthday: args.birthday, kdf: KdfParams::default() };
+    let new = NewKeystore {
+        words,
+        kind,
+        account: args.account,
+        birthday: args.birthday,
+        kdf: KdfParams::default(),
+    };
     let keystore = Keystore::create(&session.home.keystore(&name), new, &password)?;
-    Ok(Created { name, keystore, is_new_seed: !args.recover })
+    Ok(Created {
+        name,
+        keystore,
+        is_new_seed: !args.recover,
+    })
 }
 
 /// Answers with the new wallet; new seed words are part of the result, once.
@@ -90,18 +108,28 @@ pub fn create_keystore(session: &Session, args: &CreateArgs) -> Result<Created, 
 /// When the descriptors make no address.
 pub fn answer(created: &Created) -> Result<Answer, Failure> {
     let descriptors = created.keystore.descriptors()?;
-    let first = descriptors.address_at(synod_wallet_core::bdk_wallet::KeychainKind::External, 0)?.to_string();
-    let words = created.is_new_seed.then(|| created.keystore.payload().words());
+    let first = descriptors
+        .address_at(synod_wallet_core::bdk_wallet::KeychainKind::External, 0)?
+        .to_string();
+    let words = created
+        .is_new_seed
+        .then(|| created.keystore.payload().words());
     let kind: ScriptKind = descriptors.kind();
     let data = json!({
         "name": created.name.as_str(), "type": kind, "network": "regtest",
         "fingerprint": descriptors.fingerprint().to_string(), "first_address": first,
         "external": descriptors.external(), "internal": descriptors.internal(), "seed_words": words,
     });
-    let mut text = format!("Wallet '{}' ({kind}) made. First address: {first}", created.name.as_str());
+    let mut text = format!(
+        "Wallet '{}' ({kind}) made. First address: {first}",
+        created.name.as_str()
+    );
     if let Some(words) = words {
         text.push_str("\nSeed words, shown this once; whoever has them has the money:\n");
-        let numbered = words.split(' ').enumerate().map(|(n, word)| format!("{:>4}. {word}", n + 1));
+        let numbered = words
+            .split(' ')
+            .enumerate()
+            .map(|(n, word)| format!("{:>4}. {word}", n + 1));
         text.push_str(&numbered.collect::<Vec<_>>().join("\n"));
     }
     Ok(Answer::new(data, text))
@@ -109,7 +137,11 @@ pub fn answer(created: &Created) -> Result<Answer, Failure> {
 
 fn seed_words(session: &Session, args: &CreateArgs) -> Result<SeedWords, Failure> {
     if !args.recover {
-        let count = if args.words == "24" { WordCount::TwentyFour } else { WordCount::Twelve };
+        let count = if args.words == "24" {
+            WordCount::TwentyFour
+        } else {
+            WordCount::Twelve
+        };
         return Ok(SeedWords::generate(count)?);
     }
     let text = match args.seed_file.as_deref() {
@@ -124,7 +156,8 @@ fn seed_words(session: &Session, args: &CreateArgs) -> Result<SeedWords, Failure
         }
         None => {
             let message = "there is no terminal to ask for the seed words on";
-            return Err(Failure::new(Exit::Usage, "seed-needed", message).hint("--seed-file FILE, or - for standard input"));
+            return Err(Failure::new(Exit::Usage, "seed-needed", message)
+                .hint("--seed-file FILE, or - for standard input"));
         }
     };
     Ok(SeedWords::parse(&text)?)

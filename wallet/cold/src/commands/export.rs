@@ -44,10 +44,19 @@ pub fn run(session: &Session, command: &ExportCommand) -> Result<Answer, Failure
         ExportCommand::Descriptors(args) => {
             let (external, internal) = (side.descriptors.external(), side.descriptors.internal());
             let text = format!("{external}\n{internal}");
-            (json!({"external": external, "internal": internal}), text, args)
+            (
+                json!({"external": external, "internal": internal}),
+                text,
+                args,
+            )
         }
     };
-    let Some(path) = &args.output else { return Ok(Answer::new(data, text)) };
+    let Some(path) = &args.output else {
+        return Ok(Answer::new(data, text));
+    };
     write_output(path, format!("{text}\n").as_bytes(), args.force)?;
-    Ok(Answer::new(json!({"file": path}), format!("Written to {}", path.display())))
+    Ok(Answer::new(
+        json!({"file": path}),
+        format!("Written to {}", path.display()),
+    ))
 }

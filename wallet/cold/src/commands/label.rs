@@ -37,11 +37,17 @@ pub fn run(session: &Session, command: &LabelCommand) -> Result<Answer, Failure>
             let (reference, text) = (displayable(&args.reference), displayable(&args.text));
             keystore.payload_mut().set_label(&reference, &text)?;
             keystore.save()?;
-            Ok(Answer::new(json!({"reference": reference, "label": text}), String::new()))
+            Ok(Answer::new(
+                json!({"reference": reference, "label": text}),
+                String::new(),
+            ))
         }
         LabelCommand::List => {
             let labels = keystore.payload().labels();
-            let lines: Vec<String> = labels.iter().map(|(name, label)| format!("{name}  {label}")).collect();
+            let lines: Vec<String> = labels
+                .iter()
+                .map(|(name, label)| format!("{name}  {label}"))
+                .collect();
             Ok(Answer::new(labels, lines.join("\n")))
         }
     }

@@ -35,11 +35,21 @@ pub fn run(session: &Session, args: &PasswdArgs) -> Result<Answer, Failure> {
     let mut keystore = session.keystore()?;
     let password = match &args.new_password_file {
         Some(file) => from_file(file)?,
-        None => PasswordArgs::default().read_new().map_err(|failure| match failure.exit() {
-            Exit::Locked if failure.code() == "password-needed" => failure.hint("--new-password-file FILE"),
-            _ => failure,
-        })?,
+        None => PasswordArgs::default()
+            .read_new()
+            .map_err(|failure| match failure.exit() {
+                Exit::Locked if failure.code() == "password-needed" => {
+                    failure.hint("--new-password-file FILE")
+                }
+                _ => failure,
+            })?,
     };
-    keystore.change_password(&password, KdfParams::new(args.memory * 1024, args.passes, 1)?)?;
-    Ok(Answer::new(json!({"changed": true}), "Password changed. Old copies of the file keep the old one."))
+    keystore.change_password(
+        &password,
+        KdfParams::new(args.memory * 1024, args.passes, 1)?,
+    )?;
+    Ok(Answer::new(
+        json!({"changed": true}),
+        "Password changed. Old copies of the file keep the old one.",
+    ))
 }

@@ -156,9 +156,20 @@ fn inspect(session: &Session, args: &InspectArgs) -> Result<Answer, Failure> {
     };
     let is_complete = psbt::finalize(psbt.clone()).is_ok();
     let descriptors = side.as_ref().map(|side| &side.descriptors);
-    let review = psbt::review(psbt, Context { descriptors, signed: &[], revealed: Revealed::default() });
+    let review = psbt::review(
+        psbt,
+        Context {
+            descriptors,
+            signed: &[],
+            revealed: Revealed::default(),
+        },
+    );
     if args.require_complete && !is_complete {
-        return Err(Failure::new(Exit::Incomplete, "psbt-incomplete", "the PSBT is not fully signed"));
+        return Err(Failure::new(
+            Exit::Incomplete,
+            "psbt-incomplete",
+            "the PSBT is not fully signed",
+        ));
     }
     let mut data = json!(review);
     data["is_complete"] = json!(is_complete);
@@ -173,23 +184,41 @@ fn inspect(session: &Session, args: &InspectArgs) -> Result<Answer, Failure> {
 fn verify(args: &VerifyArgs) -> Result<Answer, Failure> {
     let comparison = psbt::compare(&read_psbt(&args.file)?, &read_psbt(&args.against)?);
     if !comparison.is_faithful() {
-        let what = if comparison.is_same_transaction { "a coin's description" } else { "the transaction" };
+        let what = if comparison.is_same_transaction {
+            "a coin's description"
+        } else {
+            "the transaction"
+        };
         let message = format!("{what} was changed: do not use this PSBT");
         return Err(Failure::new(Exit::Refused, "psbt-changed", message));
     }
     if args.require_complete && !comparison.is_complete {
-        return Err(Failure::new(Exit::Incomplete, "psbt-incomplete", "unchanged, but not fully signed"));
+        return Err(Failure::new(
+            Exit::Incomplete,
+            "psbt-incomplete",
+            "unchanged, but not fully signed",
+        ));
     }
     let signed = comparison.newly_signed.len();
-    let complete = if comparison.is_complete { "fully signed" } else { "not fully signed" };
+    let complete = if comparison.is_complete {
+        "fully signed"
+    } else {
+        "not fully signed"
+    };
     let text = format!("The transaction is unchanged; {signed} inputs newly signed; {complete}.");
     Ok(Answer::new(comparison, text))
 }
 
 fn combine(args: &CombineArgs) -> Result<Answer, Failure> {
-    let psbts: Vec<Psbt> = args.files.iter().map(|file| read_psbt(file)).collect::<Result<_, _>>()?;
+    let psbts: Vec<Psbt> = args
+        .files
+        .iter()
+        .map(|file| read_psbt(file))
+        .collect::<Result<_, _>>()?;
     let mut psbts = psbts.into_iter();
-    let first = psbts.next().ok_or_else(|| Failure::new(Exit::Usage, "usage", "no PSBT was given"))?;
+    let first = psbts
+        .next()
+        .ok_or_else(|| Failure::new(Exit::Usage, "usage", "no PSBT was given"))?;
     let joined = psbt::combine(first, psbts)?;
     answer_psbt(&joined, &args.output, json!({}))
 }
@@ -197,6 +226,7 @@ fn combine(args: &CombineArgs) -> Result<Answer, Failure> {
 fn finalize(args: &FinalizeArgs) -> Result<Answer, Failure> {
     let (_, transaction) = psbt::finalize(read_psbt(&args.file)?)?;
     let hex = serialize_hex(&transaction);
-    let data = json!({"txid": transaction.compute_txid(), "hex": hex, "size_vb": transaction.vsize()});
+    let data =
+        json!({"txid": transaction.compute_txid(), "hex": hex, "size_vb": transaction.vsize()});
     Ok(Answer::new(data, hex))
 }

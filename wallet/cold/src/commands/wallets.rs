@@ -22,7 +22,12 @@ pub fn list(session: &Session) -> Result<Answer, Failure> {
     for (name, holding) in session.home.wallets()? {
         match read_public_side(&session.home, name.clone(), holding) {
             Ok(side) => {
-                text.push(format!("{:<20} {:<8} {}", name.as_str(), side.descriptors.kind(), holding_text(holding)));
+                text.push(format!(
+                    "{:<20} {:<8} {}",
+                    name.as_str(),
+                    side.descriptors.kind(),
+                    holding_text(holding)
+                ));
                 data.push(summary(&side));
             }
             Err(failure) => warnings.push(format!("{}: {failure}", name.as_str())),

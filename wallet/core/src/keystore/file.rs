@@ -31,7 +31,9 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>, KeystoreError> {
         return Err(KeystoreError::Permissions(path.to_owned()));
     }
     let mut bytes = Vec::new();
-    file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes).map_err(io_error(path))?;
+    file.take(MAX_FILE_BYTES + 1)
+        .read_to_end(&mut bytes)
+        .map_err(io_error(path))?;
     if bytes.len() as u64 > MAX_FILE_BYTES {
         return Err(KeystoreError::TooLarge(path.to_owned()));
     }
@@ -70,7 +72,11 @@ pub fn write_private_file(path: &Path, bytes: &[u8]) -> Result<(), KeystoreError
 
 /// Takes the lock that belongs to a file; waits for another holder. It is released on drop.
 pub(super) fn lock(path: &Path) -> Result<File, KeystoreError> {
-    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let name = path
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned();
     let lock_path = path.with_file_name(format!(".{name}.lock"));
     let file = OpenOptions::new()
         .write(true)
@@ -87,7 +93,11 @@ pub(super) fn lock(path: &Path) -> Result<File, KeystoreError> {
 fn write_temporary(path: &Path, bytes: &[u8]) -> Result<PathBuf, KeystoreError> {
     let mut random = [0u8; 8];
     getrandom::fill(&mut random).map_err(|_| crate::mnemonic::MnemonicError::NoEntropy)?;
-    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let name = path
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned();
     let temporary = path.with_file_name(format!(".{name}.{}.tmp", random.to_lower_hex_string()));
     let mut file = OpenOptions::new()
         .write(true)
@@ -96,20 +106,29 @@ fn write_temporary(path: &Path, bytes: &[u8]) -> Result<PathBuf, KeystoreError> 
         .custom_flags(libc::O_NOFOLLOW)
         .open(&temporary)
         .map_err(|e| open_error(&temporary, e))?;
-    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(io_error(&temporary))?;
+    file.write_all(bytes)
+        .and_then(|()| file.sync_all())
+        .map_err(io_error(&temporary))?;
     Ok(temporary)
 }
 
 fn sync_directory(path: &Path) -> Result<(), KeystoreError> {
-    let parent = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    File::open(parent).and_then(|directory| directory.sync_all()).map_err(io_error(parent))
+    let parent = path
+        .parent()
+        .filter(|p| !p.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
+    File::open(parent)
+        .and_then(|directory| directory.sync_all())
+        .map_err(io_error(parent))
 }
 
 fn open_error(path: &Path, error: io::Error) -> KeystoreError {
     match error.kind() {
         io::ErrorKind::NotFound => KeystoreError::NotFound(path.to_owned()),
         io::ErrorKind::AlreadyExists => KeystoreError::Exists(path.to_owned()),
-        _ if error.raw_os_error() == Some(libc::ELOOP) => KeystoreError::NotRegular(path.to_owned()),
+        _ if error.raw_os_error() == Some(libc::ELOOP) => {
+            KeystoreError::NotRegular(path.to_owned())
+        }
         _ => io_error(path)(error),
     }
 }

@@ -40,7 +40,11 @@ pub struct Header {
 }
 
 impl Header {
-    pub(super) fn new(descriptors: &Descriptors, birthday: u32, kdf: KdfParams) -> Result<Self, KeystoreError> {
+    pub(super) fn new(
+        descriptors: &Descriptors,
+        birthday: u32,
+        kdf: KdfParams,
+    ) -> Result<Self, KeystoreError> {
         let mut salt = [0u8; SALT_BYTES];
         getrandom::fill(&mut salt).map_err(|_| crate::mnemonic::MnemonicError::NoEntropy)?;
         Ok(Self {
@@ -62,13 +66,16 @@ impl Header {
     }
 
     pub(super) fn derive_key(&self, password: &str) -> Result<Zeroizing<[u8; 32]>, KeystoreError> {
-        let salt = <[u8; SALT_BYTES]>::from_hex(&self.salt).map_err(|_| KeystoreError::Malformed("salt"))?;
+        let salt = <[u8; SALT_BYTES]>::from_hex(&self.salt)
+            .map_err(|_| KeystoreError::Malformed("salt"))?;
         self.kdf.derive(password, &salt)
     }
 
     fn check(&self) -> Result<(), KeystoreError> {
         if self.network != NETWORK.to_string() {
-            return Err(KeystoreError::WrongNetwork(crate::text::displayable(&self.network)));
+            return Err(KeystoreError::WrongNetwork(crate::text::displayable(
+                &self.network,
+            )));
         }
         self.kdf.check_for_reading()?;
         self.descriptors().map(|_| ())
@@ -84,7 +91,9 @@ pub(super) struct Sealed<'a> {
 }
 
 pub(super) fn split(bytes: &[u8]) -> Result<Sealed<'_>, KeystoreError> {
-    let (prefix, rest) = bytes.split_at_checked(PREFIX_BYTES).ok_or(KeystoreError::Malformed("cut short"))?;
+    let (prefix, rest) = bytes
+        .split_at_checked(PREFIX_BYTES)
+        .ok_or(KeystoreError::Malformed("cut short"))?;
     if &prefix[..7] != MAGIC {
         return Err(KeystoreError::Malformed("no magic"));
     }
@@ -95,16 +104,28 @@ pub(super) fn split(bytes: &[u8]) -> Result<Sealed<'_>, KeystoreError> {
     if length > MAX_HEADER_BYTES {
         return Err(KeystoreError::Malformed("header too long"));
     }
-    let (header, rest) = rest.split_at_checked(length).ok_or(KeystoreError::Malformed("cut short"))?;
-    let (nonce, ciphertext) =
-        rest.split_first_chunk::<NONCE_BYTES>().ok_or(KeystoreError::Malformed("cut short"))?;
-    let header: Header = serde_json::from_slice(header).map_err(|_| KeystoreError::Malformed("header"))?;
+    let (header, rest) = rest
+        .split_at_checked(length)
+        .ok_or(KeystoreError::Malformed("cut short"))?;
+    let (nonce, ciphertext) = rest
+        .split_first_chunk::<NONCE_BYTES>()
+        .ok_or(KeystoreError::Malformed("cut short"))?;
+    let header: Header =
+        serde_json::from_slice(header).map_err(|_| KeystoreError::Malformed("header"))?;
     header.check()?;
-    Ok(Sealed { header, associated: &bytes[..PREFIX_BYTES + length], nonce: *nonce, ciphertext })
+    Ok(Sealed {
+        header,
+        associated: &bytes[..PREFIX_BYTES + length],
+        nonce: *nonce,
+        ciphertext,
+    })
 }
 
 pub(super) fn open(sealed: &Sealed<'_>, key: &[u8; 32]) -> Result<Payload, KeystoreError> {
-    let message = Message { msg: sealed.ciphertext, aad: sealed.associated };
+    let message = Message {
+        msg: sealed.ciphertext,
+        aad: sealed.associated,
+    };
     let plain = cipher(key)
         .decrypt(&XNonce::from(sealed.nonce), message)
         .map(Zeroizing::new)
@@ -112,7 +133,11 @@ pub(super) fn open(sealed: &Sealed<'_>, key: &[u8; 32]) -> Result<Payload, Keyst
     serde_json::from_slice(&plain).map_err(|_| KeystoreError::Malformed("payload"))
 }
 
-pub(super) fn seal(header: &Header, key: &[u8; 32], payload: &Payload) -> Result<Vec<u8>, KeystoreError> {
+pub(super) fn seal(
+    header: &Header,
+    key: &[u8; 32],
+    payload: &Payload,
+) -> Result<Vec<u8>, KeystoreError> {
     let mut nonce = [0u8; NONCE_BYTES];
     getrandom::fill(&mut nonce).map_err(|_| crate::mnemonic::MnemonicError::NoEntropy)?;
     seal_with_nonce(header, key, payload, nonce)
@@ -125,12 +150,19 @@ pub(super) fn seal_with_nonce(
     nonce: [u8; NONCE_BYTES],
 ) -> Result<Vec<u8>, KeystoreError> {
     let json = serde_json::to_vec(header).map_err(|_| KeystoreError::Malformed("header"))?;
-    let length = u32::try_from(json.len()).map_err(|_| KeystoreError::Malformed("header too long"))?;
+    let length =
+        u32::try_from(json.len()).map_err(|_| KeystoreError::Malformed("header too long"))?;
     let mut file = [MAGIC.as_slice(), &[VERSION], &length.to_le_bytes(), &json].concat();
-    let plain = Zeroizing::new(serde_json::to_vec(payload).map_err(|_| KeystoreError::Malformed("payload"))?);
-    let message = Message { msg: &plain, aad: &file };
-    let ciphertext =
-        cipher(key).encrypt(&XNonce::from(nonce), message).map_err(|_| KeystoreError::Full("payload"))?;
+    let plain = Zeroizing::new(
+        serde_json::to_vec(payload).map_err(|_| KeystoreError::Malformed("payload"))?,
+    );
+    let message = Message {
+        msg: &plain,
+        aad: &file,
+    };
+    let ciphertext = cipher(key)
+        .encrypt(&XNonce::from(nonce), message)
+        .map_err(|_| KeystoreError::Full("payload"))?;
     file.extend_from_slice(&nonce);
     file.extend_from_slice(&ciphertext);
     Ok(file)

@@ -36,7 +36,12 @@ enum Argon2idName {
 
 impl Default for KdfParams {
     fn default() -> Self {
-        Self { algorithm: Argon2idName::Argon2id, memory_kib: MIN_MEMORY_KIB, passes: MIN_PASSES, lanes: 1 }
+        Self {
+            algorithm: Argon2idName::Argon2id,
+            memory_kib: MIN_MEMORY_KIB,
+            passes: MIN_PASSES,
+            lanes: 1,
+        }
     }
 }
 
@@ -46,14 +51,24 @@ impl KdfParams {
     /// # Errors
     /// When they are below the floor (64 MiB, 3 passes) or above the cap (1 GiB, 32 passes, 8 lanes).
     pub fn new(memory_kib: u32, passes: u32, lanes: u32) -> Result<Self, KeystoreError> {
-        let params = Self { algorithm: Argon2idName::Argon2id, memory_kib, passes, lanes };
+        let params = Self {
+            algorithm: Argon2idName::Argon2id,
+            memory_kib,
+            passes,
+            lanes,
+        };
         params.check_for_creation()?;
         Ok(params)
     }
 
     #[cfg(test)]
     pub(super) fn weak_for_tests() -> Self {
-        Self { algorithm: Argon2idName::Argon2id, memory_kib: 8, passes: 1, lanes: 1 }
+        Self {
+            algorithm: Argon2idName::Argon2id,
+            memory_kib: 8,
+            passes: 1,
+            lanes: 1,
+        }
     }
 
     pub(super) fn check_for_creation(self) -> Result<(), KeystoreError> {
@@ -63,7 +78,9 @@ impl KdfParams {
             return Ok(());
         }
         if self.memory_kib < MIN_MEMORY_KIB || self.passes < MIN_PASSES || self.lanes == 0 {
-            return Err(KeystoreError::KdfOutOfRange("less than 64 MiB of memory or 3 passes"));
+            return Err(KeystoreError::KdfOutOfRange(
+                "less than 64 MiB of memory or 3 passes",
+            ));
         }
         Ok(())
     }
@@ -76,12 +93,18 @@ impl KdfParams {
 
     fn check_caps(self) -> Result<(), KeystoreError> {
         if self.memory_kib > MAX_MEMORY_KIB || self.passes > MAX_PASSES || self.lanes > MAX_LANES {
-            return Err(KeystoreError::KdfOutOfRange("more than 1 GiB of memory, 32 passes or 8 lanes"));
+            return Err(KeystoreError::KdfOutOfRange(
+                "more than 1 GiB of memory, 32 passes or 8 lanes",
+            ));
         }
         Ok(())
     }
 
-    pub(super) fn derive(self, password: &str, salt: &[u8]) -> Result<Zeroizing<[u8; 32]>, KeystoreError> {
+    pub(super) fn derive(
+        self,
+        password: &str,
+        salt: &[u8],
+    ) -> Result<Zeroizing<[u8; 32]>, KeystoreError> {
         let params = Params::new(self.memory_kib, self.passes, self.lanes, Some(32))
             .map_err(|_| KeystoreError::KdfOutOfRange("not parameters of Argon2id"))?;
         let mut key = Zeroizing::new([0u8; 32]);

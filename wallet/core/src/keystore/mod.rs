@@ -171,7 +171,13 @@ impl Keystore {
         let payload = Payload::new(&new.words, new.kind, new.account);
         let lock = file::lock(path)?;
         file::create(path, &format::seal(&header, &key, &payload)?)?;
-        Ok(Self { path: path.to_owned(), header, key, payload, _lock: lock })
+        Ok(Self {
+            path: path.to_owned(),
+            header,
+            key,
+            payload,
+            _lock: lock,
+        })
     }
 
     /// Reads the public part of a keystore, which needs no password and is therefore not proven.
@@ -195,7 +201,13 @@ impl Keystore {
         let sealed = format::split(&bytes)?;
         let key = sealed.header.derive_key(password)?;
         let payload = format::open(&sealed, &key)?;
-        let keystore = Self { path: path.to_owned(), header: sealed.header, key, payload, _lock: lock };
+        let keystore = Self {
+            path: path.to_owned(),
+            header: sealed.header,
+            key,
+            payload,
+            _lock: lock,
+        };
         keystore.check_descriptors()?;
         Ok(keystore)
     }
@@ -205,7 +217,10 @@ impl Keystore {
     /// # Errors
     /// When the system refuses; the old file is then still whole.
     pub fn save(&self) -> Result<(), KeystoreError> {
-        file::replace(&self.path, &format::seal(&self.header, &self.key, &self.payload)?)
+        file::replace(
+            &self.path,
+            &format::seal(&self.header, &self.key, &self.payload)?,
+        )
     }
 
     /// Seals the keystore under another password, with a new salt.
@@ -254,7 +269,11 @@ impl Keystore {
     /// When the stored seed words make none.
     pub fn keys(&self) -> Result<AccountKeys, KeystoreError> {
         let words = SeedWords::parse(self.payload.words())?;
-        Ok(AccountKeys::from_seed(&words.seed()[..], self.payload.kind(), self.payload.account())?)
+        Ok(AccountKeys::from_seed(
+            &words.seed()[..],
+            self.payload.kind(),
+            self.payload.account(),
+        )?)
     }
 
     /// Correctness: an address shown from the header must be one that the seed can sign for.
@@ -262,7 +281,9 @@ impl Keystore {
         if self.keys()?.descriptors() == self.descriptors()? {
             Ok(())
         } else {
-            Err(KeystoreError::Malformed("the descriptors are not those of the seed"))
+            Err(KeystoreError::Malformed(
+                "the descriptors are not those of the seed",
+            ))
         }
     }
 }

@@ -20,18 +20,34 @@ pub(super) struct Coin {
 /// The amount therefore comes from the previous transaction wherever there is one, and that
 /// transaction must hash to the outpoint.
 pub(super) fn coin(psbt: &Psbt, index: usize) -> Result<Coin, Finding> {
-    let (input, outpoint) = (&psbt.inputs[index], psbt.unsigned_tx.input[index].previous_output);
+    let (input, outpoint) = (
+        &psbt.inputs[index],
+        psbt.unsigned_tx.input[index].previous_output,
+    );
     let Some(previous) = &input.non_witness_utxo else {
-        let output = input.witness_utxo.clone().ok_or(Finding::MissingUtxo(index))?;
-        return Ok(Coin { output, is_proven: false });
+        let output = input
+            .witness_utxo
+            .clone()
+            .ok_or(Finding::MissingUtxo(index))?;
+        return Ok(Coin {
+            output,
+            is_proven: false,
+        });
     };
     if previous.compute_txid() != outpoint.txid {
         return Err(Finding::WrongPreviousTransaction(index));
     }
-    let vout = usize::try_from(outpoint.vout).map_err(|_| Finding::WrongPreviousTransaction(index))?;
-    let output = previous.output.get(vout).ok_or(Finding::WrongPreviousTransaction(index))?;
+    let vout =
+        usize::try_from(outpoint.vout).map_err(|_| Finding::WrongPreviousTransaction(index))?;
+    let output = previous
+        .output
+        .get(vout)
+        .ok_or(Finding::WrongPreviousTransaction(index))?;
     match &input.witness_utxo {
         Some(witness) if witness != output => Err(Finding::ConflictingUtxo(index)),
-        _ => Ok(Coin { output: output.clone(), is_proven: true }),
+        _ => Ok(Coin {
+            output: output.clone(),
+            is_proven: true,
+        }),
     }
 }

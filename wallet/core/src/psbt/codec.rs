@@ -24,15 +24,23 @@ pub fn decode(bytes: &[u8]) -> Result<Psbt, PsbtError> {
     if bytes.starts_with(MAGIC) {
         return Psbt::deserialize(bytes).map_err(|e| PsbtError::Malformed(e.to_string()));
     }
-    let text: Vec<u8> = bytes.iter().copied().filter(|b| !b.is_ascii_whitespace()).collect();
+    let text: Vec<u8> = bytes
+        .iter()
+        .copied()
+        .filter(|b| !b.is_ascii_whitespace())
+        .collect();
     let text = String::from_utf8(text).map_err(|_| PsbtError::NoMagic)?;
     if text.as_bytes().starts_with(MAGIC_BASE64) {
         return Psbt::from_str(&text).map_err(|e| match e {
-            bdk_wallet::bitcoin::psbt::PsbtParseError::Base64Encoding(_) => PsbtError::Encoding("base64"),
+            bdk_wallet::bitcoin::psbt::PsbtParseError::Base64Encoding(_) => {
+                PsbtError::Encoding("base64")
+            }
             other => PsbtError::Malformed(other.to_string()),
         });
     }
-    if text.len() >= MAGIC_HEX.len() && text.as_bytes()[..MAGIC_HEX.len()].eq_ignore_ascii_case(MAGIC_HEX) {
+    if text.len() >= MAGIC_HEX.len()
+        && text.as_bytes()[..MAGIC_HEX.len()].eq_ignore_ascii_case(MAGIC_HEX)
+    {
         let binary = Vec::<u8>::from_hex(&text).map_err(|_| PsbtError::Encoding("hex"))?;
         return Psbt::deserialize(&binary).map_err(|e| PsbtError::Malformed(e.to_string()));
     }

@@ -31,7 +31,9 @@ pub fn compare(returned: &Psbt, original: &Psbt) -> Comparison {
     let pairs = || returned.inputs.iter().zip(&original.inputs).enumerate();
     let changed = pairs().filter(|(_, (new, old))| {
         let full = new.non_witness_utxo.is_some() && new.non_witness_utxo != old.non_witness_utxo;
-        let short = new.witness_utxo.is_some() && old.witness_utxo.is_some() && new.witness_utxo != old.witness_utxo;
+        let short = new.witness_utxo.is_some()
+            && old.witness_utxo.is_some()
+            && new.witness_utxo != old.witness_utxo;
         full || short
     });
     let signed = pairs().filter(|(_, (new, old))| signatures(new) > signatures(old));
@@ -50,13 +52,17 @@ pub fn compare(returned: &Psbt, original: &Psbt) -> Comparison {
 pub fn combine(first: Psbt, others: impl IntoIterator<Item = Psbt>) -> Result<Psbt, PsbtError> {
     let mut joined = first;
     for other in others {
-        joined.combine(other).map_err(|_| PsbtError::DifferentTransactions)?;
+        joined
+            .combine(other)
+            .map_err(|_| PsbtError::DifferentTransactions)?;
     }
     Ok(joined)
 }
 
 fn signatures(input: &bdk_wallet::bitcoin::psbt::Input) -> usize {
     let is_final = input.final_script_sig.is_some() || input.final_script_witness.is_some();
-    input.partial_sigs.len() + usize::from(input.tap_key_sig.is_some()) + input.tap_script_sigs.len()
+    input.partial_sigs.len()
+        + usize::from(input.tap_key_sig.is_some())
+        + input.tap_script_sigs.len()
         + usize::from(is_final)
 }

@@ -5,7 +5,10 @@ use bdk_wallet::bitcoin::{Amount, Psbt, TxOut};
 use super::{
     Finding,
     amounts::Coin,
-    limits::{MAX_FEE_RATE_SAT_PER_KVB, MAX_FEE_SAT, MAX_FEE_SHARE_PERCENT, WARN_FEE_SHARE_PERCENT, exceeds_share},
+    limits::{
+        MAX_FEE_RATE_SAT_PER_KVB, MAX_FEE_SAT, MAX_FEE_SHARE_PERCENT, WARN_FEE_SHARE_PERCENT,
+        exceeds_share,
+    },
     review::{OutputView, Role},
 };
 use crate::{amount::MAX_MONEY_SAT, keys::ScriptKind};
@@ -14,7 +17,11 @@ use crate::{amount::MAX_MONEY_SAT, keys::ScriptKind};
 pub(super) fn output_sums(outputs: &[OutputView], findings: &mut Vec<Finding>) -> (u64, u64) {
     let (mut sent, mut returned) = (0u64, 0u64);
     for output in outputs {
-        let sum = if output.role == Role::Payment { &mut sent } else { &mut returned };
+        let sum = if output.role == Role::Payment {
+            &mut sent
+        } else {
+            &mut returned
+        };
         *sum = sum.saturating_add(output.amount_sat);
     }
     if sent.saturating_add(returned) > MAX_MONEY_SAT {
@@ -23,11 +30,17 @@ pub(super) fn output_sums(outputs: &[OutputView], findings: &mut Vec<Finding>) -
     (sent, returned)
 }
 
-pub(super) fn fee(coins: &[Option<Coin>], output_sat: u64, findings: &mut Vec<Finding>) -> Option<u64> {
+pub(super) fn fee(
+    coins: &[Option<Coin>],
+    output_sat: u64,
+    findings: &mut Vec<Finding>,
+) -> Option<u64> {
     let mut input_sat = Amount::ZERO;
     for coin in coins {
         let coin = coin.as_ref()?;
-        let sum = input_sat.checked_add(coin.output.value).filter(|sum| sum.to_sat() <= MAX_MONEY_SAT);
+        let sum = input_sat
+            .checked_add(coin.output.value)
+            .filter(|sum| sum.to_sat() <= MAX_MONEY_SAT);
         let Some(sum) = sum else {
             findings.push(Finding::AmountOutOfRange);
             return None;
@@ -41,8 +54,15 @@ pub(super) fn fee(coins: &[Option<Coin>], output_sat: u64, findings: &mut Vec<Fi
     fee
 }
 
-pub(super) fn check_fee(fee: Option<u64>, rate: Option<u64>, (sent, returned): (u64, u64), findings: &mut Vec<Finding>) {
-    let (Some(fee), Some(rate)) = (fee, rate) else { return };
+pub(super) fn check_fee(
+    fee: Option<u64>,
+    rate: Option<u64>,
+    (sent, returned): (u64, u64),
+    findings: &mut Vec<Finding>,
+) {
+    let (Some(fee), Some(rate)) = (fee, rate) else {
+        return;
+    };
     if fee > MAX_FEE_SAT {
         findings.push(Finding::FeeTooHigh(fee));
     }
@@ -61,9 +81,12 @@ pub(super) fn check_fee(fee: Option<u64>, rate: Option<u64>, (sent, returned): (
 /// The size with all signatures, estimated by the kind of each coin; an unknown kind adds nothing,
 /// so the rate is rather over- than underestimated.
 pub(super) fn expected_size_vb(psbt: &Psbt, coins: &[Option<Coin>]) -> u64 {
-    let signatures: u64 = coins.iter().flatten().map(|coin| coin_kind(&coin.output)).map(|kind| {
-        kind.map_or(0, ScriptKind::signature_weight)
-    }).sum();
+    let signatures: u64 = coins
+        .iter()
+        .flatten()
+        .map(|coin| coin_kind(&coin.output))
+        .map(|kind| kind.map_or(0, ScriptKind::signature_weight))
+        .sum();
     // Two units for the marker and flag of a witness transaction.
     (psbt.unsigned_tx.weight().to_wu() + signatures + 2).div_ceil(4)
 }

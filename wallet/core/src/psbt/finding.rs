@@ -5,7 +5,9 @@ use std::fmt;
 use bdk_wallet::bitcoin::Txid;
 use serde::{Serialize, Serializer, ser::SerializeStruct};
 
-use super::limits::{MAX_FEE_RATE_SAT_PER_KVB, MAX_FEE_SAT, MAX_FEE_SHARE_PERCENT, WARN_FEE_SHARE_PERCENT};
+use super::limits::{
+    MAX_FEE_RATE_SAT_PER_KVB, MAX_FEE_SAT, MAX_FEE_SHARE_PERCENT, WARN_FEE_SHARE_PERCENT,
+};
 use crate::amount::{format_btc, format_rate};
 
 /// How much a finding weighs.
@@ -106,7 +108,9 @@ impl Finding {
         match self {
             Self::UnusualSighash(..) => Some("--allow-sighash"),
             Self::FalseChange(_) | Self::FarIndex(..) => Some("--allow-unverified-change"),
-            Self::FeeTooHigh(_) | Self::FeeRateTooHigh(_) | Self::FeeShareTooHigh(..) => Some("--allow-high-fee"),
+            Self::FeeTooHigh(_) | Self::FeeRateTooHigh(_) | Self::FeeShareTooHigh(..) => {
+                Some("--allow-high-fee")
+            }
             Self::ConflictsWithSigned(_) => Some("--allow-replacement"),
             _ => None,
         }
@@ -118,45 +122,92 @@ impl fmt::Display for Finding {
         match self {
             Self::MissingUtxo(i) => write!(f, "input {i} does not say which coin it spends"),
             Self::MissingPreviousTransaction(i) => {
-                write!(f, "input {i} does not carry the whole transaction that made its coin, so its amount is not proven")
+                write!(
+                    f,
+                    "input {i} does not carry the whole transaction that made its coin, so its amount is not proven"
+                )
             }
             Self::WrongPreviousTransaction(i) => {
-                write!(f, "the transaction that input {i} carries is not the one that made its coin")
+                write!(
+                    f,
+                    "the transaction that input {i} carries is not the one that made its coin"
+                )
             }
-            Self::ConflictingUtxo(i) => write!(f, "input {i} describes its coin in two ways that differ"),
+            Self::ConflictingUtxo(i) => {
+                write!(f, "input {i} describes its coin in two ways that differ")
+            }
             Self::AmountOutOfRange => f.write_str("an amount is above 21 million bitcoin"),
             Self::NegativeFee => f.write_str("the outputs are worth more than the inputs"),
             Self::NothingToSign => f.write_str("no input belongs to this wallet"),
-            Self::UnexpectedScript(i) => write!(f, "input {i} carries a script or key that is not this wallet's"),
+            Self::UnexpectedScript(i) => write!(
+                f,
+                "input {i} carries a script or key that is not this wallet's"
+            ),
             Self::UnusualSighash(i, name) => {
-                write!(f, "input {i} asks for hash type {name}: the signature would not cover the whole payment")
+                write!(
+                    f,
+                    "input {i} asks for hash type {name}: the signature would not cover the whole payment"
+                )
             }
-            Self::UnknownSighash(i, value) => write!(f, "input {i} asks for the unknown hash type 0x{value:02x}"),
+            Self::UnknownSighash(i, value) => {
+                write!(f, "input {i} asks for the unknown hash type 0x{value:02x}")
+            }
             Self::FalseChange(i) => {
-                write!(f, "output {i} claims to be this wallet's own, but is not: treat it as a payment to someone else")
+                write!(
+                    f,
+                    "output {i} claims to be this wallet's own, but is not: treat it as a payment to someone else"
+                )
             }
             Self::FarIndex(i, index) => {
-                write!(f, "output {i} goes to this wallet's address index {index}, so far ahead that it would not be found")
+                write!(
+                    f,
+                    "output {i} goes to this wallet's address index {index}, so far ahead that it would not be found"
+                )
             }
-            Self::FalseInput(i) => write!(f, "input {i} claims this wallet's key, but spends someone else's coin"),
+            Self::FalseInput(i) => write!(
+                f,
+                "input {i} claims this wallet's key, but spends someone else's coin"
+            ),
             Self::ForeignInputs(count) => write!(f, "{count} inputs belong to others"),
             Self::FeeTooHigh(fee) => {
-                write!(f, "the fee of {} is above {}", format_btc(*fee), format_btc(MAX_FEE_SAT))
+                write!(
+                    f,
+                    "the fee of {} is above {}",
+                    format_btc(*fee),
+                    format_btc(MAX_FEE_SAT)
+                )
             }
             Self::FeeRateTooHigh(rate) => {
-                write!(f, "the fee rate of {} is above {}", format_rate(*rate), format_rate(MAX_FEE_RATE_SAT_PER_KVB))
+                write!(
+                    f,
+                    "the fee rate of {} is above {}",
+                    format_rate(*rate),
+                    format_rate(MAX_FEE_RATE_SAT_PER_KVB)
+                )
             }
             Self::FeeShareTooHigh(fee, sum) => {
-                write!(f, "the fee of {fee} sat is more than {MAX_FEE_SHARE_PERCENT} % of the {sum} sat that are sent")
+                write!(
+                    f,
+                    "the fee of {fee} sat is more than {MAX_FEE_SHARE_PERCENT} % of the {sum} sat that are sent"
+                )
             }
             Self::FeeShareNotable(fee, sum) => {
-                write!(f, "the fee of {fee} sat is more than {WARN_FEE_SHARE_PERCENT} % of the {sum} sat that are sent")
+                write!(
+                    f,
+                    "the fee of {fee} sat is more than {WARN_FEE_SHARE_PERCENT} % of the {sum} sat that are sent"
+                )
             }
             Self::ConflictsWithSigned(txid) => {
-                write!(f, "transaction {txid}, which spends one of these coins, was signed before")
+                write!(
+                    f,
+                    "transaction {txid}, which spends one of these coins, was signed before"
+                )
             }
             Self::SamePaymentSigned(txid) => {
-                write!(f, "transaction {txid}, which makes the same payment from other coins, was signed before: both may be mined")
+                write!(
+                    f,
+                    "transaction {txid}, which makes the same payment from other coins, was signed before: both may be mined"
+                )
             }
         }
     }

@@ -15,7 +15,8 @@ pub const MAX_INDEX_AHEAD: u32 = 10_000;
 
 /// Tells whether a fee is more than `percent` of the sum and above the floor.
 pub(super) fn exceeds_share(fee_sat: u64, sum_sat: u64, percent: u64) -> bool {
-    fee_sat > FEE_SHARE_FLOOR_SAT && u128::from(fee_sat) * 100 > u128::from(sum_sat) * u128::from(percent)
+    fee_sat > FEE_SHARE_FLOOR_SAT
+        && u128::from(fee_sat) * 100 > u128::from(sum_sat) * u128::from(percent)
 }
 
 #[cfg(test)]

@@ -23,8 +23,8 @@ pub use self::{
     finalize::finalize,
     finding::{Finding, Severity},
     limits::{
-        FEE_SHARE_FLOOR_SAT, MAX_FEE_RATE_SAT_PER_KVB, MAX_FEE_SAT, MAX_FEE_SHARE_PERCENT, MAX_INDEX_AHEAD,
-        WARN_FEE_SHARE_PERCENT,
+        FEE_SHARE_FLOOR_SAT, MAX_FEE_RATE_SAT_PER_KVB, MAX_FEE_SAT, MAX_FEE_SHARE_PERCENT,
+        MAX_INDEX_AHEAD, WARN_FEE_SHARE_PERCENT,
     },
     review::{Context, InputView, OutputView, Overrides, Permitted, Place, Review, Role, review},
     sign::Signed,

@@ -29,8 +29,13 @@ fn proven_place<'k>(
         if source.0 == descriptors.fingerprint() {
             claimed = true;
         }
-        let Some((keychain, index)) = descriptors.claimed_place(source) else { continue };
-        if descriptors.script_at(keychain, index).is_ok_and(|script| script == output.script_pubkey) {
+        let Some((keychain, index)) = descriptors.claimed_place(source) else {
+            continue;
+        };
+        if descriptors
+            .script_at(keychain, index)
+            .is_ok_and(|script| script == output.script_pubkey)
+        {
             return (true, Some(Place { keychain, index }));
         }
     }
@@ -43,10 +48,15 @@ pub(super) fn input_places(
     context: Context<'_>,
     findings: &mut Vec<Finding>,
 ) -> Vec<Option<Place>> {
-    let Some(descriptors) = context.descriptors else { return vec![None; coins.len()] };
+    let Some(descriptors) = context.descriptors else {
+        return vec![None; coins.len()];
+    };
     let mut places = Vec::with_capacity(coins.len());
     for (index, (input, coin)) in psbt.inputs.iter().zip(coins).enumerate() {
-        let claims = input.bip32_derivation.values().chain(input.tap_key_origins.values().map(|(_, source)| source));
+        let claims = input
+            .bip32_derivation
+            .values()
+            .chain(input.tap_key_origins.values().map(|(_, source)| source));
         let (claimed, place) = match coin {
             Some(coin) => proven_place(claims, &coin.output, descriptors),
             None => (false, None),
@@ -70,7 +80,9 @@ pub(super) fn check_inputs(
     context: Context<'_>,
     findings: &mut Vec<Finding>,
 ) {
-    let Some(descriptors) = context.descriptors else { return };
+    let Some(descriptors) = context.descriptors else {
+        return;
+    };
     // Security: a taproot signature covers every input's amount (BIP341), so amounts need no proof
     // only where nothing but taproot is signed.
     let needs_proof = descriptors.kind() != ScriptKind::Tr;
@@ -86,9 +98,16 @@ pub(super) fn check_inputs(
     }
 }
 
-fn has_expected_scripts(psbt: &Psbt, index: usize, place: Place, descriptors: &Descriptors) -> bool {
+fn has_expected_scripts(
+    psbt: &Psbt,
+    index: usize,
+    place: Place,
+    descriptors: &Descriptors,
+) -> bool {
     let input = &psbt.inputs[index];
-    let Ok(derived) = descriptors.at(place.keychain, place.index) else { return false };
+    let Ok(derived) = descriptors.at(place.keychain, place.index) else {
+        return false;
+    };
     let key = descriptors.x_only_key_at(place.keychain, place.index).ok();
     let redeem_expected = match descriptors.kind() {
         ScriptKind::ShWpkh => derived.explicit_script().ok(),
@@ -117,10 +136,23 @@ fn sighash_finding(psbt: &Psbt, index: usize, kind: ScriptKind) -> Option<Findin
     }
 }
 
-pub(super) fn output_views(psbt: &Psbt, context: Context<'_>, findings: &mut Vec<Finding>) -> Vec<OutputView> {
+pub(super) fn output_views(
+    psbt: &Psbt,
+    context: Context<'_>,
+    findings: &mut Vec<Finding>,
+) -> Vec<OutputView> {
     let mut views = Vec::with_capacity(psbt.outputs.len());
-    for (index, (output, hints)) in psbt.unsigned_tx.output.iter().zip(&psbt.outputs).enumerate() {
-        let claims = hints.bip32_derivation.values().chain(hints.tap_key_origins.values().map(|(_, source)| source));
+    for (index, (output, hints)) in psbt
+        .unsigned_tx
+        .output
+        .iter()
+        .zip(&psbt.outputs)
+        .enumerate()
+    {
+        let claims = hints
+            .bip32_derivation
+            .values()
+            .chain(hints.tap_key_origins.values().map(|(_, source)| source));
         let (claimed, place) = match context.descriptors {
             Some(descriptors) => proven_place(claims, output, descriptors),
             None => (false, None),
@@ -130,8 +162,14 @@ pub(super) fn output_views(psbt: &Psbt, context: Context<'_>, findings: &mut Vec
                 findings.push(Finding::FarIndex(index, place.index));
                 Role::Payment
             }
-            Some(Place { keychain: KeychainKind::Internal, index }) => Role::Change { index },
-            Some(Place { keychain: KeychainKind::External, index }) => Role::Own { index },
+            Some(Place {
+                keychain: KeychainKind::Internal,
+                index,
+            }) => Role::Change { index },
+            Some(Place {
+                keychain: KeychainKind::External,
+                index,
+            }) => Role::Own { index },
             None => {
                 if claimed {
                     findings.push(Finding::FalseChange(index));
@@ -158,20 +196,30 @@ fn is_far(place: Place, revealed: Revealed) -> bool {
     place.index >= known.saturating_add(MAX_INDEX_AHEAD)
 }
 
-pub(super) fn input_views(psbt: &Psbt, coins: &[Option<Coin>], places: &[Option<Place>]) -> Vec<InputView> {
+pub(super) fn input_views(
+    psbt: &Psbt,
+    coins: &[Option<Coin>],
+    places: &[Option<Place>],
+) -> Vec<InputView> {
     let inputs = psbt.unsigned_tx.input.iter().zip(&psbt.inputs);
-    let views = inputs.zip(coins.iter().zip(places)).map(|((txin, input), (coin, place))| InputView {
-        outpoint: txin.previous_output,
-        address: coin.as_ref().and_then(|coin| address_of(&coin.output)),
-        amount_sat: coin.as_ref().map(|coin| coin.output.value.to_sat()),
-        is_proven: coin.as_ref().is_some_and(|coin| coin.is_proven),
-        is_own: place.is_some(),
-        signatures: input.partial_sigs.len() + usize::from(input.tap_key_sig.is_some()) + input.tap_script_sigs.len(),
-        is_final: input.final_script_sig.is_some() || input.final_script_witness.is_some(),
-    });
+    let views = inputs
+        .zip(coins.iter().zip(places))
+        .map(|((txin, input), (coin, place))| InputView {
+            outpoint: txin.previous_output,
+            address: coin.as_ref().and_then(|coin| address_of(&coin.output)),
+            amount_sat: coin.as_ref().map(|coin| coin.output.value.to_sat()),
+            is_proven: coin.as_ref().is_some_and(|coin| coin.is_proven),
+            is_own: place.is_some(),
+            signatures: input.partial_sigs.len()
+                + usize::from(input.tap_key_sig.is_some())
+                + input.tap_script_sigs.len(),
+            is_final: input.final_script_sig.is_some() || input.final_script_witness.is_some(),
+        });
     views.collect()
 }
 
 fn address_of(output: &TxOut) -> Option<String> {
-    Address::from_script(&output.script_pubkey, NETWORK).ok().map(|address| address.to_string())
+    Address::from_script(&output.script_pubkey, NETWORK)
+        .ok()
+        .map(|address| address.to_string())
 }

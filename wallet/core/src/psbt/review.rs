@@ -160,7 +160,11 @@ impl Permitted {
 pub fn review(psbt: Psbt, context: Context<'_>) -> Review {
     let mut findings = Vec::new();
     let coins: Vec<Option<Coin>> = (0..psbt.inputs.len())
-        .map(|i| coin(&psbt, i).map_err(|finding| findings.push(finding)).ok())
+        .map(|i| {
+            coin(&psbt, i)
+                .map_err(|finding| findings.push(finding))
+                .ok()
+        })
         .collect();
     let places = input_places(&psbt, &coins, context, &mut findings);
     check_inputs(&psbt, &coins, &places, context, &mut findings);
@@ -169,7 +173,12 @@ pub fn review(psbt: Psbt, context: Context<'_>) -> Review {
     let fee_sat = fee(&coins, sent_sat.saturating_add(returned_sat), &mut findings);
     let size_vb = expected_size_vb(&psbt, &coins);
     let fee_rate_sat_per_kvb = fee_sat.map(|fee| fee.saturating_mul(1000) / size_vb.max(1));
-    check_fee(fee_sat, fee_rate_sat_per_kvb, (sent_sat, returned_sat), &mut findings);
+    check_fee(
+        fee_sat,
+        fee_rate_sat_per_kvb,
+        (sent_sat, returned_sat),
+        &mut findings,
+    );
     let mut review = Review {
         txid: psbt.unsigned_tx.compute_txid(),
         inputs: input_views(&psbt, &coins, &places),
@@ -200,13 +209,20 @@ impl Review {
             Some("--allow-replacement") => overrides.replacement,
             _ => false,
         };
-        let refused = self.findings.iter().filter(|f| f.severity() == Severity::Refusal && !allowed(f));
+        let refused = self
+            .findings
+            .iter()
+            .filter(|f| f.severity() == Severity::Refusal && !allowed(f));
         refused.cloned().collect()
     }
 
     /// Returns the findings that only warn.
     pub fn warnings(&self) -> Vec<Finding> {
-        self.findings.iter().filter(|f| f.severity() == Severity::Warning).cloned().collect()
+        self.findings
+            .iter()
+            .filter(|f| f.severity() == Severity::Warning)
+            .cloned()
+            .collect()
     }
 
     /// Returns the PSBT that was reviewed.
@@ -227,25 +243,53 @@ impl Review {
             return Err(PsbtError::Refused(refused));
         }
         let (record, revealed) = (self.record(), self.revealed());
-        let prevouts = self.coins.into_iter().flatten().map(|coin| coin.output).collect();
-        Ok(Permitted { psbt: self.psbt, prevouts, places: self.places, record, revealed })
+        let prevouts = self
+            .coins
+            .into_iter()
+            .flatten()
+            .map(|coin| coin.output)
+            .collect();
+        Ok(Permitted {
+            psbt: self.psbt,
+            prevouts,
+            places: self.places,
+            record,
+            revealed,
+        })
     }
 
     /// The payment as it is remembered: own coins, and what others are paid.
     fn record(&self) -> SignedRecord {
-        let own = self.inputs.iter().filter(|input| input.is_own).map(|input| input.outpoint);
-        let paid = self.outputs.iter().filter(|output| output.role == Role::Payment);
-        let mut payments: Vec<_> = paid.map(|output| (output.script.clone(), output.amount_sat)).collect();
+        let own = self
+            .inputs
+            .iter()
+            .filter(|input| input.is_own)
+            .map(|input| input.outpoint);
+        let paid = self
+            .outputs
+            .iter()
+            .filter(|output| output.role == Role::Payment);
+        let mut payments: Vec<_> = paid
+            .map(|output| (output.script.clone(), output.amount_sat))
+            .collect();
         payments.sort();
-        SignedRecord { txid: self.txid, inputs: own.collect(), payments }
+        SignedRecord {
+            txid: self.txid,
+            inputs: own.collect(),
+            payments,
+        }
     }
 
     fn revealed(&self) -> Revealed {
         let mut revealed = Revealed::default();
         for output in &self.outputs {
             match output.role {
-                Role::Change { index } => revealed.internal = revealed.internal.max(index.saturating_add(1)),
-                Role::Own { index } => revealed.external = revealed.external.max(index.saturating_add(1)),
+                Role::Change { index } => {
+                    revealed.internal = revealed.internal.max(index.saturating_add(1))
+                }
+                Role::Own { index } => {
+                    revealed.external = revealed.external.max(index.saturating_add(1))
+                }
                 Role::Payment => {}
             }
         }
@@ -254,9 +298,14 @@ impl Review {
 
     fn check_history(&mut self, signed: &[SignedRecord]) {
         let this = self.record();
-        for earlier in signed.iter().rev().filter(|earlier| earlier.txid != this.txid) {
+        for earlier in signed
+            .iter()
+            .rev()
+            .filter(|earlier| earlier.txid != this.txid)
+        {
             if earlier.inputs.iter().any(|coin| this.inputs.contains(coin)) {
-                self.findings.push(Finding::ConflictsWithSigned(earlier.txid));
+                self.findings
+                    .push(Finding::ConflictsWithSigned(earlier.txid));
             } else if !this.payments.is_empty() && earlier.payments == this.payments {
                 self.findings.push(Finding::SamePaymentSigned(earlier.txid));
             }

@@ -33,8 +33,16 @@ impl Permitted {
         for (index, place) in self.places.iter().enumerate() {
             let input = &psbt.inputs[index];
             let is_final = input.final_script_sig.is_some() || input.final_script_witness.is_some();
-            let Some(place) = place.filter(|_| !is_final) else { continue };
-            let mut signer = InputSigner { index, keys, place, prevouts: &self.prevouts, cache: &mut cache };
+            let Some(place) = place.filter(|_| !is_final) else {
+                continue;
+            };
+            let mut signer = InputSigner {
+                index,
+                keys,
+                place,
+                prevouts: &self.prevouts,
+                cache: &mut cache,
+            };
             match keys.kind() {
                 ScriptKind::Tr => signer.sign_taproot(&mut psbt)?,
                 _ => signer.sign_ecdsa(&mut psbt)?,
@@ -55,20 +63,31 @@ struct InputSigner<'a, 't> {
 
 impl InputSigner<'_, '_> {
     fn keypair(&self) -> Result<Keypair, PsbtError> {
-        self.keys.keypair(self.place.keychain, self.place.index).map_err(|e| self.error(e))
+        self.keys
+            .keypair(self.place.keychain, self.place.index)
+            .map_err(|e| self.error(e))
     }
 
     fn sign_ecdsa(&mut self, psbt: &mut Psbt) -> Result<(), PsbtError> {
         let keypair = self.keypair()?;
         let public = PublicKey::new(keypair.public_key());
         let wanted = psbt.inputs[self.index].sighash_type;
-        let hash_type = wanted.map_or(Ok(EcdsaSighashType::All), |t| t.ecdsa_hash_ty()).map_err(|e| self.error(e))?;
+        let hash_type = wanted
+            .map_or(Ok(EcdsaSighashType::All), |t| t.ecdsa_hash_ty())
+            .map_err(|e| self.error(e))?;
         let message = self.ecdsa_message(psbt, hash_type, public)?;
         let secp = self.keys.secp();
         let signature = secp.sign_ecdsa_low_r(&message, &keypair.secret_key());
         // Security: a fault while signing can give the key away; what does not verify is withheld.
-        secp.verify_ecdsa(&message, &signature, &keypair.public_key()).map_err(|e| self.error(e))?;
-        psbt.inputs[self.index].partial_sigs.insert(public, ecdsa::Signature { signature, sighash_type: hash_type });
+        secp.verify_ecdsa(&message, &signature, &keypair.public_key())
+            .map_err(|e| self.error(e))?;
+        psbt.inputs[self.index].partial_sigs.insert(
+            public,
+            ecdsa::Signature {
+                signature,
+                sighash_type: hash_type,
+            },
+        );
         Ok(())
     }
 
@@ -80,23 +99,33 @@ impl InputSigner<'_, '_> {
     ) -> Result<Message, PsbtError> {
         let (index, coin) = (self.index, &self.prevouts[self.index]);
         if self.keys.kind() == ScriptKind::Pkh {
-            let hash = self.cache.legacy_signature_hash(index, &coin.script_pubkey, hash_type.to_u32());
+            let hash =
+                self.cache
+                    .legacy_signature_hash(index, &coin.script_pubkey, hash_type.to_u32());
             return Ok(Message::from(hash.map_err(|e| self.error(e))?));
         }
-        let program = bdk_wallet::bitcoin::ScriptBuf::new_p2wpkh(&public.wpubkey_hash().map_err(|e| self.error(e))?);
+        let program = bdk_wallet::bitcoin::ScriptBuf::new_p2wpkh(
+            &public.wpubkey_hash().map_err(|e| self.error(e))?,
+        );
         if self.keys.kind() == ScriptKind::ShWpkh {
             psbt.inputs[index].redeem_script = Some(program.clone());
         }
-        let hash = self.cache.p2wpkh_signature_hash(index, &program, coin.value, hash_type);
+        let hash = self
+            .cache
+            .p2wpkh_signature_hash(index, &program, coin.value, hash_type);
         Ok(Message::from(hash.map_err(|e| self.error(e))?))
     }
 
     fn sign_taproot(&mut self, psbt: &mut Psbt) -> Result<(), PsbtError> {
         let internal = self.keypair()?;
         let wanted = psbt.inputs[self.index].sighash_type;
-        let hash_type = wanted.map_or(Ok(TapSighashType::Default), |t| t.taproot_hash_ty()).map_err(|e| self.error(e))?;
+        let hash_type = wanted
+            .map_or(Ok(TapSighashType::Default), |t| t.taproot_hash_ty())
+            .map_err(|e| self.error(e))?;
         let prevouts = Prevouts::All(self.prevouts);
-        let hash = self.cache.taproot_key_spend_signature_hash(self.index, &prevouts, hash_type);
+        let hash = self
+            .cache
+            .taproot_key_spend_signature_hash(self.index, &prevouts, hash_type);
         let message = Message::from(hash.map_err(|e| self.error(e))?);
         let secp = self.keys.secp();
         let tweaked = internal.tap_tweak(secp, None).to_keypair();
@@ -104,14 +133,21 @@ impl InputSigner<'_, '_> {
         getrandom::fill(&mut auxiliary).map_err(|e| self.error(e))?;
         let signature = secp.sign_schnorr_with_aux_rand(&message, &tweaked, &auxiliary);
         // Security: as above.
-        secp.verify_schnorr(&signature, &message, &tweaked.x_only_public_key().0).map_err(|e| self.error(e))?;
+        secp.verify_schnorr(&signature, &message, &tweaked.x_only_public_key().0)
+            .map_err(|e| self.error(e))?;
         let input = &mut psbt.inputs[self.index];
         input.tap_internal_key = Some(internal.x_only_public_key().0);
-        input.tap_key_sig = Some(taproot::Signature { signature, sighash_type: hash_type });
+        input.tap_key_sig = Some(taproot::Signature {
+            signature,
+            sighash_type: hash_type,
+        });
         Ok(())
     }
 
     fn error(&self, reason: impl std::fmt::Display) -> PsbtError {
-        PsbtError::Signing { input: self.index, reason: reason.to_string() }
+        PsbtError::Signing {
+            input: self.index,
+            reason: reason.to_string(),
+        }
     }
 }

@@ -92,7 +92,10 @@ impl Wallet {
     /// # Errors
     /// See [`BuildError`].
     pub fn build_payment(&mut self, payment: &Payment) -> Result<Psbt, BuildError> {
-        let everything = payment.recipients.iter().any(|recipient| recipient.amount.is_none());
+        let everything = payment
+            .recipients
+            .iter()
+            .any(|recipient| recipient.amount.is_none());
         let count = payment.recipients.len();
         if count == 0 || count > MAX_RECIPIENTS || (everything && count > 1) {
             return Err(BuildError::Recipients);
@@ -115,17 +118,31 @@ impl Wallet {
     ///
     /// # Errors
     /// See [`BuildError`].
-    pub fn build_bump(&mut self, txid: Txid, fee_rate: FeeRate, reserved: &[OutPoint]) -> Result<Psbt, BuildError> {
+    pub fn build_bump(
+        &mut self,
+        txid: Txid,
+        fee_rate: FeeRate,
+        reserved: &[OutPoint],
+    ) -> Result<Psbt, BuildError> {
         let mut excluded = self.unspendable_coins();
         excluded.extend(reserved);
-        let known = self.transaction(txid).ok_or(BuildError::UnknownTransaction(txid))?;
+        let known = self
+            .transaction(txid)
+            .ok_or(BuildError::UnknownTransaction(txid))?;
         if self.inner().sent_and_received(&known).0 == Amount::ZERO {
             return Err(BuildError::NotReplaceable(txid));
         }
-        let own: Vec<OutPoint> = known.input.iter().map(|input| input.previous_output).collect();
+        let own: Vec<OutPoint> = known
+            .input
+            .iter()
+            .map(|input| input.previous_output)
+            .collect();
         excluded.retain(|coin| !own.contains(coin));
         // Correctness: coins that the replaced transaction made vanish with it.
-        excluded.extend((0..known.output.len()).filter_map(|vout| Some(OutPoint::new(txid, u32::try_from(vout).ok()?))));
+        excluded.extend(
+            (0..known.output.len())
+                .filter_map(|vout| Some(OutPoint::new(txid, u32::try_from(vout).ok()?))),
+        );
         let mut builder = self.inner_mut().build_fee_bump(txid).map_err(bump_error)?;
         builder.fee_rate(fee_rate).unspendable(excluded);
         builder.finish().map_err(create_error)
@@ -135,15 +152,21 @@ impl Wallet {
 fn create_error(error: CreateTxError) -> BuildError {
     match error {
         CreateTxError::CoinSelection(InsufficientFunds { needed, available }) => {
-            BuildError::InsufficientFunds { needed_sat: needed.to_sat(), available_sat: available.to_sat() }
+            BuildError::InsufficientFunds {
+                needed_sat: needed.to_sat(),
+                available_sat: available.to_sat(),
+            }
         }
         CreateTxError::NoUtxosSelected => BuildError::NothingToSpend,
         CreateTxError::NoRecipients => BuildError::Recipients,
         CreateTxError::OutputBelowDustLimit(index) => BuildError::Dust(index),
-        CreateTxError::FeeRateTooLow { required } => BuildError::FeeTooLow(required.to_sat_per_kwu() * 4),
-        CreateTxError::FeeTooLow { required } => {
-            BuildError::Other(format!("the fee must be at least {} sat", required.to_sat()))
+        CreateTxError::FeeRateTooLow { required } => {
+            BuildError::FeeTooLow(required.to_sat_per_kwu() * 4)
         }
+        CreateTxError::FeeTooLow { required } => BuildError::Other(format!(
+            "the fee must be at least {} sat",
+            required.to_sat()
+        )),
         other => BuildError::Other(other.to_string()),
     }
 }

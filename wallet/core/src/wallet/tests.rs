@@ -2,8 +2,8 @@ use std::sync::Arc;
 
 use bdk_wallet::{
     bitcoin::{
-        Amount, BlockHash, FeeRate, ScriptBuf, Sequence, TxIn, TxOut, absolute, constants::genesis_block,
-        hashes::Hash, transaction::Version,
+        Amount, BlockHash, FeeRate, ScriptBuf, Sequence, TxIn, TxOut, absolute,
+        constants::genesis_block, hashes::Hash, transaction::Version,
     },
     chain::{BlockId, CheckPoint, ConfirmationBlockTime, TxUpdate},
 };
@@ -17,7 +17,10 @@ pub(crate) fn keys(kind: ScriptKind) -> AccountKeys {
 
 pub(crate) fn foreign_address(n: u8) -> Address {
     let other = AccountKeys::from_seed(&[n; 32], ScriptKind::Wpkh, 0).expect("keys");
-    other.descriptors().address_at(KeychainKind::External, 0).expect("address")
+    other
+        .descriptors()
+        .address_at(KeychainKind::External, 0)
+        .expect("address")
 }
 
 fn block(height: u32) -> BlockId {
@@ -36,7 +39,10 @@ pub(crate) fn payment_to(script: &ScriptBuf, amounts: &[u64], salt: u32) -> Tran
         sequence: Sequence::MAX,
         ..TxIn::default()
     };
-    let output = |sat: &u64| TxOut { value: Amount::from_sat(*sat), script_pubkey: script.clone() };
+    let output = |sat: &u64| TxOut {
+        value: Amount::from_sat(*sat),
+        script_pubkey: script.clone(),
+    };
     Transaction {
         version: Version::TWO,
         lock_time: absolute::LockTime::ZERO,
@@ -48,14 +54,23 @@ pub(crate) fn payment_to(script: &ScriptBuf, amounts: &[u64], salt: u32) -> Tran
 fn confirm(wallet: &mut Wallet, transactions: Vec<Transaction>, height: u32, tip: u32) {
     let mut update = TxUpdate::default();
     for transaction in transactions {
-        let anchor = ConfirmationBlockTime { block_id: block(height), confirmation_time: 1_700_000_000 };
+        let anchor = ConfirmationBlockTime {
+            block_id: block(height),
+            confirmation_time: 1_700_000_000,
+        };
         update.anchors.insert((anchor, transaction.compute_txid()));
         update.txs.push(Arc::new(transaction));
     }
     let mut heights = vec![0, height, tip];
     heights.dedup();
     let chain = CheckPoint::from_block_ids(heights.into_iter().map(block)).expect("ascending");
-    wallet.apply(Update { tx_update: update, chain: Some(chain), ..Update::default() }).expect("connects");
+    wallet
+        .apply(Update {
+            tx_update: update,
+            chain: Some(chain),
+            ..Update::default()
+        })
+        .expect("connects");
 }
 
 /// A wallet with one confirmed coin of each amount.
@@ -68,7 +83,10 @@ pub(crate) fn funded(kind: ScriptKind, amounts: &[u64]) -> Wallet {
 
 pub(crate) fn pay(wallet: &mut Wallet, sat: u64) -> Result<bdk_wallet::bitcoin::Psbt, BuildError> {
     wallet.build_payment(&Payment {
-        recipients: vec![Recipient { address: foreign_address(9), amount: Some(Amount::from_sat(sat)) }],
+        recipients: vec![Recipient {
+            address: foreign_address(9),
+            amount: Some(Amount::from_sat(sat)),
+        }],
         fee_rate: FeeRate::from_sat_per_vb_u32(2),
         reserved: Vec::new(),
     })
@@ -89,8 +107,12 @@ fn a_wallet_survives_its_change_sets() {
 
 #[test]
 fn stored_state_of_other_descriptors_is_refused() {
-    let stored = funded(ScriptKind::Wpkh, &[1000]).take_changes().expect("changes");
-    let error = Wallet::load(&keys(ScriptKind::Tr).descriptors(), stored).map(|_| ()).expect_err("another wallet");
+    let stored = funded(ScriptKind::Wpkh, &[1000])
+        .take_changes()
+        .expect("changes");
+    let error = Wallet::load(&keys(ScriptKind::Tr).descriptors(), stored)
+        .map(|_| ())
+        .expect_err("another wallet");
     assert_eq!(error.code(), "wallet-state-broken");
 }
 
@@ -99,7 +121,12 @@ fn unused_gives_one_address_until_it_is_used() {
     let mut wallet = Wallet::create(&keys(ScriptKind::Wpkh).descriptors()).expect("wallet");
     let first = wallet.unused_address();
     assert_eq!(wallet.unused_address(), first);
-    confirm(&mut wallet, vec![payment_to(&first.address.script_pubkey(), &[1000], 1)], 1, 1);
+    confirm(
+        &mut wallet,
+        vec![payment_to(&first.address.script_pubkey(), &[1000], 1)],
+        1,
+        1,
+    );
     assert_eq!(wallet.unused_address().index, first.index + 1);
     assert!(wallet.addresses()[0].is_used);
 }
@@ -107,9 +134,17 @@ fn unused_gives_one_address_until_it_is_used() {
 #[test]
 fn a_reorganisation_takes_a_confirmation_back() {
     let mut wallet = funded(ScriptKind::Wpkh, &[50_000]);
-    let other = BlockId { height: 10, hash: BlockHash::hash(b"other branch") };
+    let other = BlockId {
+        height: 10,
+        hash: BlockHash::hash(b"other branch"),
+    };
     let chain = CheckPoint::from_block_ids([block(0), other]).expect("ascending");
-    wallet.apply(Update { chain: Some(chain), ..Update::default() }).expect("connects");
+    wallet
+        .apply(Update {
+            chain: Some(chain),
+            ..Update::default()
+        })
+        .expect("connects");
     assert_eq!(wallet.balance().confirmed_sat, 0);
     assert_eq!(wallet.height(), 10);
 }
@@ -117,16 +152,37 @@ fn a_reorganisation_takes_a_confirmation_back() {
 #[test]
 fn reserved_coins_are_not_used() {
     let mut wallet = funded(ScriptKind::Wpkh, &[50_000, 60_000]);
-    let largest = wallet.coins().into_iter().find(|coin| coin.amount_sat == 60_000).expect("coin").outpoint;
+    let largest = wallet
+        .coins()
+        .into_iter()
+        .find(|coin| coin.amount_sat == 60_000)
+        .expect("coin")
+        .outpoint;
     let mut payment = Payment {
-        recipients: vec![Recipient { address: foreign_address(9), amount: Some(Amount::from_sat(40_000)) }],
+        recipients: vec![Recipient {
+            address: foreign_address(9),
+            amount: Some(Amount::from_sat(40_000)),
+        }],
         fee_rate: FeeRate::from_sat_per_vb_u32(1),
         reserved: vec![largest],
     };
-    let psbt = wallet.build_payment(&payment).expect("the other coin suffices");
-    assert!(psbt.unsigned_tx.input.iter().all(|input| input.previous_output != largest));
+    let psbt = wallet
+        .build_payment(&payment)
+        .expect("the other coin suffices");
+    assert!(
+        psbt.unsigned_tx
+            .input
+            .iter()
+            .all(|input| input.previous_output != largest)
+    );
     payment.recipients[0].amount = Some(Amount::from_sat(55_000));
-    assert_eq!(wallet.build_payment(&payment).map(|_| ()).map_err(|e| e.code()), Err("insufficient-funds"));
+    assert_eq!(
+        wallet
+            .build_payment(&payment)
+            .map(|_| ())
+            .map_err(|e| e.code()),
+        Err("insufficient-funds")
+    );
 }
 
 #[test]
@@ -136,7 +192,10 @@ fn unconfirmed_payments_of_others_are_not_spent() {
     wallet.apply_unconfirmed(payment_to(&script, &[50_000], 1), 1);
     assert_eq!(wallet.balance().pending_sat, 50_000);
     assert_eq!(wallet.balance().spendable_sat, 0);
-    assert_eq!(pay(&mut wallet, 10_000).map(|_| ()).map_err(|e| e.code()), Err("insufficient-funds"));
+    assert_eq!(
+        pay(&mut wallet, 10_000).map(|_| ()).map_err(|e| e.code()),
+        Err("insufficient-funds")
+    );
 }
 
 #[test]
@@ -148,7 +207,10 @@ fn a_coinbase_is_spendable_from_its_hundredth_confirmation_on() {
         coinbase.input[0].previous_output = OutPoint::null();
         confirm(&mut wallet, vec![coinbase], 10, tip);
         assert_eq!(wallet.coins()[0].is_spendable, spendable, "tip {tip}");
-        assert_eq!(wallet.balance().immature_sat, if spendable { 0 } else { 50_000 });
+        assert_eq!(
+            wallet.balance().immature_sat,
+            if spendable { 0 } else { 50_000 }
+        );
         assert_eq!(pay(&mut wallet, 10_000).is_ok(), spendable);
     }
 }
@@ -157,18 +219,27 @@ fn a_coinbase_is_spendable_from_its_hundredth_confirmation_on() {
 fn everything_can_be_sent_without_change() {
     let mut wallet = funded(ScriptKind::Tr, &[50_000, 60_000]);
     let payment = Payment {
-        recipients: vec![Recipient { address: foreign_address(9), amount: None }],
+        recipients: vec![Recipient {
+            address: foreign_address(9),
+            amount: None,
+        }],
         fee_rate: FeeRate::from_sat_per_vb_u32(1),
         reserved: Vec::new(),
     };
     let psbt = wallet.build_payment(&payment).expect("built");
-    assert_eq!((psbt.unsigned_tx.input.len(), psbt.unsigned_tx.output.len()), (2, 1));
+    assert_eq!(
+        (psbt.unsigned_tx.input.len(), psbt.unsigned_tx.output.len()),
+        (2, 1)
+    );
 }
 
 #[test]
 fn refusals_to_build_have_codes() {
     let mut wallet = funded(ScriptKind::Wpkh, &[50_000]);
-    assert_eq!(pay(&mut wallet, 293).map(|_| ()).map_err(|e| e.code()), Err("dust"));
+    assert_eq!(
+        pay(&mut wallet, 293).map(|_| ()).map_err(|e| e.code()),
+        Err("dust")
+    );
     assert!(pay(&mut wallet, 294).is_ok());
     let code = wallet.build_payment(&Payment {
         recipients: Vec::new(),
@@ -188,10 +259,24 @@ fn a_replacement_pays_more_and_spends_the_same_coin() {
     wallet.apply_unconfirmed(first.clone(), 100);
     let rate = FeeRate::from_sat_per_vb_u32(10);
     let bumped = wallet.build_bump(txid, rate, &[]).expect("built");
-    assert!(bumped.unsigned_tx.input.iter().any(|input| input.previous_output == first.input[0].previous_output));
+    assert!(
+        bumped
+            .unsigned_tx
+            .input
+            .iter()
+            .any(|input| input.previous_output == first.input[0].previous_output)
+    );
     assert!(bumped.fee().expect("fee") > psbt.fee().expect("fee"));
-    assert!(bumped.unsigned_tx.input.iter().all(|input| input.previous_output.txid != txid));
-    let low = wallet.build_bump(txid, FeeRate::from_sat_per_vb_u32(1), &[]).map(|_| ());
+    assert!(
+        bumped
+            .unsigned_tx
+            .input
+            .iter()
+            .all(|input| input.previous_output.txid != txid)
+    );
+    let low = wallet
+        .build_bump(txid, FeeRate::from_sat_per_vb_u32(1), &[])
+        .map(|_| ());
     assert_eq!(low.map_err(|e| e.code()), Err("fee-too-low"));
     let unknown = wallet.build_bump(Txid::all_zeros(), rate, &[]).map(|_| ());
     assert_eq!(unknown.map_err(|e| e.code()), Err("tx-unknown"));

@@ -56,6 +56,10 @@ pub struct HistoryEntry {
     pub txid: Txid,
     /// What the wallet gained or lost with it, in satoshis, fee included.
     pub net_sat: i64,
+    /// What it pays to the wallet, in satoshis.
+    pub received_sat: u64,
+    /// What it spends of the wallet, in satoshis.
+    pub sent_sat: u64,
     /// The fee, known where all inputs are the wallet's own.
     pub fee_sat: Option<u64>,
     /// Confirmations, 0 in the mempool.
@@ -82,15 +86,27 @@ impl Wallet {
 
     /// Returns the unspent outputs, oldest first.
     pub fn coins(&self) -> Vec<CoinView> {
-        let mut coins: Vec<_> = self.inner().list_unspent().map(|output| self.coin_view(&output)).collect();
-        coins.sort_by(|a, b| b.confirmations.cmp(&a.confirmations).then(a.outpoint.cmp(&b.outpoint)));
+        let mut coins: Vec<_> = self
+            .inner()
+            .list_unspent()
+            .map(|output| self.coin_view(&output))
+            .collect();
+        coins.sort_by(|a, b| {
+            b.confirmations
+                .cmp(&a.confirmations)
+                .then(a.outpoint.cmp(&b.outpoint))
+        });
         coins
     }
 
     /// Returns the coins that must not be spent: immature ones and unconfirmed payments from others,
     /// which their senders could still take back.
     pub(super) fn unspendable_coins(&self) -> Vec<OutPoint> {
-        self.coins().into_iter().filter(|coin| !coin.is_spendable).map(|coin| coin.outpoint).collect()
+        self.coins()
+            .into_iter()
+            .filter(|coin| !coin.is_spendable)
+            .map(|coin| coin.outpoint)
+            .collect()
     }
 
     /// Returns the transactions, newest first.
@@ -106,17 +122,26 @@ impl Wallet {
                     }
                     ChainPosition::Unconfirmed { last_seen, .. } => (None, last_seen),
                 };
+                let (sent, received) = self.inner().sent_and_received(transaction);
                 HistoryEntry {
                     txid: known.tx_node.txid,
                     net_sat: self.inner().spk_index().net_value(transaction, ..).to_sat(),
-                    fee_sat: self.inner().calculate_fee(transaction).ok().map(|fee| fee.to_sat()),
+                    received_sat: received.to_sat(),
+                    sent_sat: sent.to_sat(),
+                    fee_sat: self
+                        .inner()
+                        .calculate_fee(transaction)
+                        .ok()
+                        .map(|fee| fee.to_sat()),
                     confirmations: height.map_or(0, |height| self.confirmations(height)),
                     height,
                     time,
                 }
             })
             .collect();
-        entries.sort_by(|a, b| (a.confirmations, b.time, b.txid).cmp(&(b.confirmations, a.time, a.txid)));
+        entries.sort_by(|a, b| {
+            (a.confirmations, b.time, b.txid).cmp(&(b.confirmations, a.time, a.txid))
+        });
         entries
     }
 
@@ -125,12 +150,16 @@ impl Wallet {
     }
 
     fn coin_view(&self, output: &LocalOutput) -> CoinView {
-        let confirmations =
-            output.chain_position.confirmation_height_upper_bound().map_or(0, |height| self.confirmations(height));
+        let confirmations = output
+            .chain_position
+            .confirmation_height_upper_bound()
+            .map_or(0, |height| self.confirmations(height));
         let address = Address::from_script(&output.txout.script_pubkey, NETWORK);
         CoinView {
             outpoint: output.outpoint,
-            address: address.map(|address| address.to_string()).unwrap_or_default(),
+            address: address
+                .map(|address| address.to_string())
+                .unwrap_or_default(),
             amount_sat: output.txout.value.to_sat(),
             is_change: output.keychain == KeychainKind::Internal,
             index: output.derivation_index,
@@ -140,7 +169,9 @@ impl Wallet {
     }
 
     fn is_spendable(&self, output: &LocalOutput, confirmations: u32) -> bool {
-        let Some(known) = self.inner().get_tx(output.outpoint.txid) else { return false };
+        let Some(known) = self.inner().get_tx(output.outpoint.txid) else {
+            return false;
+        };
         let transaction = &known.tx_node.tx;
         if transaction.is_coinbase() {
             return confirmations >= COINBASE_MATURITY;

@@ -44,7 +44,9 @@ pub fn answer_psbt(psbt: &Psbt, args: &OutputArgs, mut data: Value) -> Result<An
     let base64 = encode_base64(psbt);
     data["txid"] = json!(psbt.unsigned_tx.compute_txid());
     data["psbt"] = json!(base64);
-    let Some(path) = &args.output else { return Ok(Answer::new(data, base64)) };
+    let Some(path) = &args.output else {
+        return Ok(Answer::new(data, base64));
+    };
     let bytes = match args.encoding.unwrap_or(Encoding::Base64) {
         Encoding::Base64 => format!("{base64}\n").into_bytes(),
         Encoding::Binary => encode_binary(psbt),

@@ -15,9 +15,17 @@ pub fn render(review: &Review) -> String {
     let _ = writeln!(text, "network      regtest");
     for input in &review.inputs {
         let amount = input.amount_sat.map_or("unknown".to_owned(), format_btc);
-        let proof = if input.is_proven { "proven" } else { "not proven" };
+        let proof = if input.is_proven {
+            "proven"
+        } else {
+            "not proven"
+        };
         let whose = if input.is_own { "own" } else { "foreign" };
-        let _ = writeln!(text, "input        {amount}  {whose}, {proof}, signatures {}  {}", input.signatures, input.outpoint);
+        let _ = writeln!(
+            text,
+            "input        {amount}  {whose}, {proof}, signatures {}  {}",
+            input.signatures, input.outpoint
+        );
     }
     for output in &review.outputs {
         let role = match output.role {
@@ -25,8 +33,15 @@ pub fn render(review: &Review) -> String {
             Role::Change { index } => format!("change {index:<4}"),
             Role::Own { index } => format!("own {index:<7}"),
         };
-        let target = output.address.as_deref().map_or_else(|| format!("script {}", output.script), grouped);
-        let _ = writeln!(text, "{role}  {}  to {target}", format_btc(output.amount_sat));
+        let target = output
+            .address
+            .as_deref()
+            .map_or_else(|| format!("script {}", output.script), grouped);
+        let _ = writeln!(
+            text,
+            "{role}  {}  to {target}",
+            format_btc(output.amount_sat)
+        );
     }
     let _ = writeln!(text, "sent         {}", format_btc(review.sent_sat));
     let _ = writeln!(text, "returned     {}", format_btc(review.returned_sat));
@@ -46,8 +61,17 @@ fn fee_text(review: &Review) -> String {
     let (Some(fee), Some(rate)) = (review.fee_sat, review.fee_rate_sat_per_kvb) else {
         return "unknown: an amount is missing or wrong".to_owned();
     };
-    let sum = if review.sent_sat > 0 { review.sent_sat } else { review.returned_sat };
+    let sum = if review.sent_sat > 0 {
+        review.sent_sat
+    } else {
+        review.returned_sat
+    };
     // Hundredths of a percent, without floating point.
     let share = u128::from(fee) * 10_000 / u128::from(sum.max(1));
-    format!("{fee} sat ({}.{:02} %), {}", share / 100, share % 100, format_rate(rate))
+    format!(
+        "{fee} sat ({}.{:02} %), {}",
+        share / 100,
+        share % 100,
+        format_rate(rate)
+    )
 }

@@ -15,8 +15,11 @@ pub(super) fn run(session: &Session, args: &SignArgs) -> Result<Answer, Failure>
     let mut keystore = session.keystore()?;
     let descriptors = keystore.descriptors()?;
     let payload = keystore.payload();
-    let context =
-        Context { descriptors: Some(&descriptors), signed: payload.signed(), revealed: payload.revealed() };
+    let context = Context {
+        descriptors: Some(&descriptors),
+        signed: payload.signed(),
+        revealed: payload.revealed(),
+    };
     let review = psbt::review(psbt, context);
     let refusals = review.refusals(args.allow.overrides());
     if !refusals.is_empty() {
@@ -24,7 +27,11 @@ pub(super) fn run(session: &Session, args: &SignArgs) -> Result<Answer, Failure>
         return Err(PsbtError::Refused(refusals).into());
     }
     let warnings: Vec<String> = review.warnings().iter().map(ToString::to_string).collect();
-    ask(session, &review, args.file == "-" || session.password.password_stdin)?;
+    ask(
+        session,
+        &review,
+        args.file == "-" || session.password.password_stdin,
+    )?;
     let permitted = review.permit(args.allow.overrides())?;
     let (record, revealed) = (permitted.record().clone(), permitted.revealed());
     let signed = permitted.sign(&keystore.keys()?)?;
@@ -34,7 +41,11 @@ pub(super) fn run(session: &Session, args: &SignArgs) -> Result<Answer, Failure>
     keystore.save()?;
     let is_complete = psbt::finalize(signed.psbt.clone()).is_ok();
     if args.require_complete && !is_complete {
-        return Err(Failure::new(Exit::Incomplete, "psbt-incomplete", "other signatures are still missing"));
+        return Err(Failure::new(
+            Exit::Incomplete,
+            "psbt-incomplete",
+            "other signatures are still missing",
+        ));
     }
     let data = json!({"signed_inputs": signed.inputs, "is_complete": is_complete});
     Ok(answer_psbt(&signed.psbt, &args.output, data)?.warn_all(warnings))
@@ -51,8 +62,7 @@ fn ask(session: &Session, review: &Review, is_stdin_taken: bool) -> Result<(), F
     }
     match review.warnings().first() {
         None => Ok(()),
-        Some(warning) => {
-            Err(Failure::new(Exit::Refused, warning.code(), warning).hint("--yes takes warnings as confirmed"))
-        }
+        Some(warning) => Err(Failure::new(Exit::Refused, warning.code(), warning)
+            .hint("--yes takes warnings as confirmed")),
     }
 }
