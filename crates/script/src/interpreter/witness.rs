@@ -1,17 +1,18 @@
 //! Witness programs (BIP141).
 
 use synod_primitives::{Witness, sha256};
+use synod_sigcheck::Check;
 
 use super::encoding::require_encoding;
 use super::machine::{Machine, Role};
-use super::script_code::ScriptCode;
 use super::stack::Stack;
 use super::{MAX_ITEM_SIZE, Spend};
 use crate::digest::hash160;
 use crate::error::ScriptError;
 use crate::flags::Flags;
 use crate::form::WitnessProgram;
-use crate::template::{ANCHOR_PROGRAM, p2pkh_bytes};
+use crate::sighash::segwit_v0_sighash;
+use crate::template::{ANCHOR_PROGRAM, is_key_size_valid, p2pkh_bytes};
 
 impl<'e> Spend<'e, '_> {
     /// Judges the witness of a program.
@@ -56,8 +57,7 @@ impl<'e> Spend<'e, '_> {
             return Err(ScriptError::EqualVerify);
         }
         require_encoding(self.flags, &Role::WitnessV0, signature, key)?;
-        let script = p2pkh_bytes(&hash);
-        let check = self.ecdsa_check(signature, key, &mut ScriptCode::new(&script), true);
+        let check = self.key_hash_check(signature, key, &hash);
         let is_valid = check.is_some_and(|check| self.checks.defer(check));
         match is_valid {
             true => Ok(()),
@@ -66,6 +66,17 @@ impl<'e> Spend<'e, '_> {
             }
             false => Err(ScriptError::EvalFalse),
         }
+    }
+
+    /// States the only check of a key hash; `None` when signature or key cannot be read.
+    fn key_hash_check(&self, signature: &[u8], key: &[u8], hash: &[u8; 20]) -> Option<Check> {
+        let (&hash_type, der) = signature.split_last()?;
+        if !is_key_size_valid(key) {
+            return None;
+        }
+        let code = p2pkh_bytes(hash);
+        let digest = segwit_v0_sighash(self.context, self.input, &code, u32::from(hash_type));
+        Check::ecdsa(key, der, digest)
     }
 
     fn verify_script_hash(&mut self, program: &[u8]) -> Result<(), ScriptError> {
