@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use bytes::Bytes;
 use synod_primitives::{Amount, Height, Script, TxOut};
 
 /// An unspent output, as the state keeps it.
@@ -56,8 +57,12 @@ pub struct CoinScript(Repr);
 
 #[derive(Clone)]
 enum Repr {
-    Inline { length: u8, bytes: [u8; INLINE] },
-    Heap(Box<[u8]>),
+    Inline {
+        length: u8,
+        bytes: [u8; INLINE],
+    },
+    /// In a buffer of its own, which copies of the coin share.
+    Heap(Bytes),
 }
 
 impl CoinScript {
@@ -70,7 +75,7 @@ impl CoinScript {
                 bytes[..script.len()].copy_from_slice(script);
                 Self(Repr::Inline { length, bytes })
             }
-            _ => Self(Repr::Heap(script.into())),
+            _ => Self(Repr::Heap(Bytes::copy_from_slice(script))),
         }
     }
 
@@ -83,10 +88,14 @@ impl CoinScript {
         }
     }
 
-    /// Copies the script into a buffer of its own.
+    /// Returns the script in a buffer that no block shares.
     #[must_use]
     pub fn to_script(&self) -> Script {
-        Script::new(bytes::Bytes::copy_from_slice(self.as_bytes()))
+        match &self.0 {
+            Repr::Inline { .. } => Script::new(Bytes::copy_from_slice(self.as_bytes())),
+            // Security: a block can spend 24,000 coins of 10,000 bytes each; they are not copied.
+            Repr::Heap(bytes) => Script(bytes.clone()),
+        }
     }
 
     /// Returns the length in bytes.

@@ -79,9 +79,13 @@ fn prepare<'c, B: Borrow<Block>>(
     scripts: &Scripts<'_>,
 ) -> Result<(Connected, CoinsUpdate<'c>), ConnectError> {
     let transactions = contextual.block().transactions();
-    let changes = transactions
+    let inputs: usize = transactions
         .iter()
-        .map(|transaction| transaction.inputs().len() + transaction.outputs().len())
+        .map(|transaction| transaction.inputs().len())
+        .sum();
+    let outputs: usize = transactions
+        .iter()
+        .map(|transaction| transaction.outputs().len())
         .sum();
     let mut connection = Connection {
         height: contextual.height(),
@@ -89,8 +93,8 @@ fn prepare<'c, B: Borrow<Block>>(
         flags: rules.script_flags(contextual.height()),
         rules,
         times,
-        coins: CoinsUpdate::new(coins, changes),
-        spent: Vec::with_capacity(changes),
+        coins: CoinsUpdate::new(coins, inputs + outputs),
+        spent: Vec::with_capacity(inputs),
         fees: Amount::ZERO,
         sigop_cost: 0,
     };
