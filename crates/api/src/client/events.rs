@@ -8,7 +8,7 @@ use reqwest::header::ACCEPT;
 
 use super::ClientError;
 use super::http::{Http, check};
-use super::sse::{MAX_EVENT_BYTES, Parser};
+use super::sse::{MAX_EVENT_BYTES, Message, Parser};
 use crate::node::{Event, Topic};
 
 /// The longest silence; a node sends a comment at least every 15 seconds.
@@ -25,7 +25,13 @@ pub struct EventStream {
     topics: String,
     last_event_id: Option<u64>,
     connection: Option<Connection>,
-    ready: VecDeque<Event>,
+    ready: VecDeque<Arrival>,
+}
+
+/// A place to resume from, and the event that stands there, where there is one.
+struct Arrival {
+    id: Option<u64>,
+    event: Option<Event>,
 }
 
 struct Connection {
@@ -89,9 +95,11 @@ impl EventStream {
     /// The connection cannot be made or broke, or 45 seconds passed in silence.
     pub async fn next(&mut self) -> Result<Event, ClientError> {
         loop {
-            if let Some(event) = self.ready.pop_front() {
-                self.last_event_id = Some(event.id);
-                return Ok(event);
+            while let Some(arrival) = self.ready.pop_front() {
+                self.last_event_id = arrival.id.or(self.last_event_id);
+                if let Some(event) = arrival.event {
+                    return Ok(event);
+                }
             }
             self.connect().await?;
             if let Err(error) = self.read().await {
@@ -117,10 +125,22 @@ impl EventStream {
                 limit: MAX_EVENT_BYTES,
             })?;
         for message in messages {
-            let event = serde_json::from_str(&message.data)
-                .map_err(|error| ClientError::Body(error.to_string()))?;
-            self.ready.push_back(event);
+            self.ready.push_back(arrival(&message)?);
         }
         Ok(())
     }
+}
+
+fn arrival(message: &Message) -> Result<Arrival, ClientError> {
+    let body = |error: &dyn std::fmt::Display| ClientError::Body(error.to_string());
+    let event: Option<Event> = match message.data.as_str() {
+        "" => None,
+        json => Some(serde_json::from_str(json).map_err(|error| body(&error))?),
+    };
+    let sent = message
+        .id
+        .as_deref()
+        .map(|it| it.parse().map_err(|error| body(&error)));
+    let id = sent.transpose()?.or(event.as_ref().map(|it| it.id));
+    Ok(Arrival { id, event })
 }

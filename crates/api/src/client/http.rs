@@ -14,6 +14,10 @@ use crate::problem::{self, Problem};
 /// The most bytes of a problem document that are read.
 const MAX_PROBLEM_BYTES: usize = 64 * 1024;
 
+/// How long an unused connection is kept: shorter than the services' own limit of 5 seconds, so
+/// that no request goes out on a connection that is being closed.
+const POOL_IDLE: Duration = Duration::from_secs(4);
+
 /// The media type of raw blocks and transactions.
 pub(super) const OCTETS: &str = "application/octet-stream";
 
@@ -67,6 +71,7 @@ impl Http {
             .no_proxy()
             .http1_only()
             .connect_timeout(options.connect_timeout)
+            .pool_idle_timeout(POOL_IDLE)
             .user_agent(concat!("synod/", env!("CARGO_PKG_VERSION")))
             .build()
             .map_err(ClientError::from)?;

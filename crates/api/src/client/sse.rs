@@ -44,7 +44,8 @@ impl Parser {
         let line = std::mem::take(&mut self.line);
         if line.is_empty() {
             let message = std::mem::take(&mut self.message);
-            if std::mem::take(&mut self.has_data) {
+            // An id without data is no event, but a place to resume from.
+            if std::mem::take(&mut self.has_data) || message.id.is_some() {
                 out.push(message);
             }
             return;
@@ -90,6 +91,7 @@ mod tests {
                 (Some("4"), "{\"x\":\n1}"),
                 (Some("5"), "two"),
                 (None, "three"),
+                (Some("6"), ""),
             ];
             assert_eq!(found, want, "pieces of {size}");
         }

@@ -21,7 +21,8 @@ pub const LONG_POLL_SECONDS: u64 = 60;
 pub struct Template {
     /// Names the template when work is submitted; opaque.
     pub template_id: String,
-    /// Names what to wait for in the next long poll; opaque, tied to the tip.
+    /// Names what to wait for in the next long poll; opaque, tied to the tip and, for
+    /// `longpoll_mempool`, to the mempool.
     pub longpoll_id: String,
     /// The height of the block.
     pub height: u32,
