@@ -11,6 +11,7 @@
 //! changed one rule: version 28 lets pay-to-anchor pass where unknown witness programs are
 //! discouraged.
 
+pub mod bench;
 pub mod core;
 pub mod judge;
 pub mod lock;

@@ -1,70 +1,17 @@
 //! Limits: at each of them, and one past it.
 
 use synod_primitives::{Amount, Script, TxOut, Witness};
+use synod_referees::bench::{Bench, SETS, with_input};
 use synod_referees::core::Spend;
-use synod_referees::judge::{Case, Tally};
-use synod_referees::lock::{self, Lock, Unlock};
-use synod_referees::random::Random;
+use synod_referees::lock::{self, Lock};
 use synod_referees::script::{Argument, Puzzle, Version};
-use synod_referees::signer::{KeyForm, Signer};
+use synod_referees::signer::KeyForm;
 use synod_referees::spend;
 use synod_script::{
-    Flags, Immediate, Opcode, ScriptBuilder, SpendContext, hash160, legacy_sighash, template,
-    verify_input,
+    Flags, Immediate, Opcode, ScriptBuilder, SpendContext, hash160, template, verify_input,
 };
 
 const VERSIONS: [Version; 3] = [Version::Base, Version::V0, Version::Tap];
-const SETS: [Flags; 4] = [Flags::MANDATORY, Flags::STANDARD, Flags::NONE, Flags::ALL];
-
-struct Bench {
-    random: Random,
-    signer: Signer,
-    tally: Tally,
-}
-
-impl Bench {
-    fn new(seed: u64) -> Self {
-        Self {
-            random: Random::new(seed),
-            signer: Signer::default(),
-            tally: Tally::default(),
-        }
-    }
-
-    fn judge(&mut self, version: Version, script: Vec<u8>, arguments: Vec<Vec<u8>>) {
-        self.judge_puzzle(version, Puzzle::new(script, arguments));
-    }
-
-    fn judge_puzzle(&mut self, version: Version, puzzle: Puzzle) {
-        let lock = lock::of_version(&mut self.random, &self.signer, version, puzzle);
-        let case = spend::spend(&mut self.random, &self.signer, &[lock]);
-        self.tally.judge(&case, &SETS);
-    }
-
-    /// Makes a transaction of one input for a locking script that nothing was signed for.
-    fn case(&mut self, script_pubkey: Script) -> Case {
-        let unlock = Unlock::Script(Puzzle::new(vec![], vec![]), lock::Wrap::Bare);
-        let value = Amount::from_sat(1);
-        let output = TxOut {
-            value,
-            script_pubkey,
-        };
-        spend::spend(&mut self.random, &self.signer, &[Lock { output, unlock }])
-    }
-}
-
-fn with_input(case: &Case, script_sig: Script, witness: Witness) -> Case {
-    let mut inputs = case.tx.inputs().to_vec();
-    inputs[0].script_sig = script_sig;
-    inputs[0].witness = witness;
-    let outputs = case.tx.outputs().to_vec();
-    let tx = &case.tx;
-    let tx = synod_primitives::Transaction::new(tx.version(), inputs, outputs, tx.lock_time());
-    Case {
-        tx,
-        spent: case.spent.clone(),
-    }
-}
 
 #[test]
 fn sizes_and_counts() {
@@ -307,79 +254,4 @@ fn witness_programs_of_every_version_and_length() {
     let theirs = Spend::new(&case.tx, &case.spent).verify(0, Flags::STANDARD);
     assert_eq!(theirs, "Witness version reserved for soft-fork upgrades");
     bench.tally.judge(&case, &[Flags::MANDATORY, Flags::NONE]);
-}
-
-#[test]
-fn high_s() {
-    let mut bench = Bench::new(10);
-    let script = ScriptBuilder::new()
-        .push_verbatim(&bench.signer.key(1, KeyForm::Compressed))
-        .opcode(Opcode::OP_CHECKSIG)
-        .into_script();
-    for _ in 0..50 {
-        let case = bench.case(script.clone());
-        let context = SpendContext::new(&case.tx, case.spent.clone());
-        let digest = legacy_sighash(&context, 0, script.as_bytes(), 1);
-        let signature = [&bench.signer.ecdsa_high(1, digest)[..], &[1]].concat();
-        let script_sig = ScriptBuilder::new().push(&signature).into_script();
-        let case = with_input(&case, script_sig, Witness::EMPTY);
-        bench.tally.judge(&case, &SETS);
-    }
-    bench.tally.print("high S");
-    assert_eq!(
-        bench.tally.valid(),
-        100,
-        "valid but for the two sets of policy"
-    );
-}
-
-/// A signature that is in the script which it signs, in several ways.
-#[test]
-fn signatures_inside_their_script() {
-    let mut bench = Bench::new(11);
-    let key = bench.signer.key(1, KeyForm::Compressed);
-    let check = ScriptBuilder::new()
-        .push_verbatim(&key)
-        .opcode(Opcode::OP_CHECKSIG)
-        .into_bytes();
-    for _ in 0..20 {
-        for before in [
-            &[][..],
-            &[0x61],
-            &[0xab],
-            &[0x61, 0xab, 0x61],
-            &[1, 0x61, 0x75],
-        ] {
-            for (copies, is_plain) in [(1, true), (3, true), (1, false)] {
-                let signed = [before, &vec![0x75; copies], &check].concat();
-                let start = before
-                    .iter()
-                    .position(|byte| *byte == 0xab)
-                    .map_or(0, |at| at + 1);
-                let case = bench.case(Script::default());
-                let context = SpendContext::new(&case.tx, case.spent.clone());
-                let digest = legacy_sighash(&context, 0, &signed[start..], 1);
-                let mut signature = bench.signer.ecdsa(1, digest);
-                signature.push(1);
-                let mut push = ScriptBuilder::new().push(&signature).into_bytes();
-                if !is_plain {
-                    push.insert(0, 0x4c);
-                }
-                let script = [before, &push.repeat(copies), &vec![0x75; copies], &check].concat();
-                let mut case = case;
-                case.spent[0].script_pubkey = Script::new(script);
-                let script_sig = ScriptBuilder::new().push(&signature).into_script();
-                let case = with_input(&case, script_sig, Witness::EMPTY);
-                bench.tally.judge(&case, &SETS);
-            }
-        }
-    }
-    bench.tally.print("signatures inside their script");
-    assert!(bench.tally.valid() >= 20 * 5 * 2 * 2, "found and deleted");
-    assert!(
-        bench
-            .tally
-            .verdicts
-            .contains_key("Signature is found in scriptCode")
-    );
 }

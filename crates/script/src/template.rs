@@ -63,6 +63,22 @@ impl ScriptType {
             Self::WitnessUnknown => "witness_unknown",
         }
     }
+
+    /// Returns Esplora's name; [`esplora_type`] also tells the empty script and looks at scripts
+    /// exactly as Esplora does.
+    #[must_use]
+    pub const fn esplora_name(self) -> &'static str {
+        match self {
+            Self::P2pk => "p2pk",
+            Self::P2pkh => "p2pkh",
+            Self::P2sh => "p2sh",
+            Self::OpReturn => "op_return",
+            Self::P2wpkh => "v0_p2wpkh",
+            Self::P2wsh => "v0_p2wsh",
+            Self::P2tr => "v1_p2tr",
+            Self::Nonstandard | Self::Multisig | Self::Anchor | Self::WitnessUnknown => "unknown",
+        }
+    }
 }
 
 /// Returns Esplora's name of a locking script's type.
@@ -76,14 +92,7 @@ pub fn esplora_type(script: &[u8]) -> &'static str {
         [0x6a, ..] => "op_return",
         [33, key @ .., 0xac] if key.len() == 33 => "p2pk",
         [65, key @ .., 0xac] if key.len() == 65 => "p2pk",
-        _ => match ScriptType::of(script) {
-            ScriptType::P2pkh => "p2pkh",
-            ScriptType::P2sh => "p2sh",
-            ScriptType::P2wpkh => "v0_p2wpkh",
-            ScriptType::P2wsh => "v0_p2wsh",
-            ScriptType::P2tr => "v1_p2tr",
-            _ => "unknown",
-        },
+        _ => ScriptType::of(script).esplora_name(),
     }
 }
 

@@ -144,3 +144,25 @@ pub(super) fn encode_outputs(outputs: &[TxOut]) -> Vec<u8> {
     }
     bytes
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_context_can_be_shared_by_threads() {
+        fn is_shared<T: Send + Sync>() {}
+        is_shared::<SpendContext<'static>>();
+    }
+
+    #[test]
+    #[should_panic(expected = "every input spends one output")]
+    fn a_context_wants_an_output_for_each_input() {
+        let output = TxOut {
+            value: synod_primitives::Amount::ZERO,
+            script_pubkey: synod_primitives::Script::default(),
+        };
+        let tx = Transaction::new(2, vec![], vec![], 0);
+        let _ = SpendContext::new(&tx, vec![output]);
+    }
+}
