@@ -1,0 +1,204 @@
+//! Scripts: what fails, by whose rules, and what is remembered.
+
+use synod_ledger::SignatureCache;
+use synod_mempool::{Class, Options, Rejected};
+use synod_primitives::{OutPoint, Script, Transaction, Witness, sha256};
+use synod_script::template::{p2sh, p2wsh};
+use synod_script::{Flags, ScriptError, hash160};
+
+use crate::kit::*;
+
+/// Spends a coin behind a witness script with these items below it.
+fn spend(chain: &mut Chain, script: &[u8], items: &[&[u8]]) -> Transaction {
+    let output = p2wsh(&sha256(script));
+    let coin = chain.fund_with(COIN, output.as_bytes(), false, chain.height());
+    let mut draft = Draft::new(&[coin], &[COIN - 10_000]);
+    let mut witness: Vec<&[u8]> = items.to_vec();
+    witness.push(script);
+    draft.inputs[0].witness = Witness::from_items(&witness);
+    draft.build()
+}
+
+fn rejection(chain: &Chain, tx: &Transaction) -> Rejected {
+    accept(&mut pool(), chain, tx).expect_err("its script fails")
+}
+
+#[test]
+fn what_blocks_refuse_fails_a_mandatory_flag() {
+    let mut chain = Chain::new();
+    let tx = spend(&mut chain, &[0x00], &[]);
+    let rejected = rejection(&chain, &tx);
+    assert_eq!(rejected.code(), "mandatory-script-verify-flag-failed");
+    assert_eq!(rejected.script_error(), Some(ScriptError::EvalFalse));
+    assert_eq!(rejected.class(), Class::Consensus);
+}
+
+#[test]
+fn what_only_policy_refuses_fails_no_mandatory_flag() {
+    let mut chain = Chain::new();
+    // NOP10 is kept for upgrades.
+    let tx = spend(&mut chain, &[0xb9, 0x51], &[]);
+    let rejected = rejection(&chain, &tx);
+    assert_eq!(rejected.code(), "non-mandatory-script-verify-flag");
+    assert_eq!(
+        rejected.script_error(),
+        Some(ScriptError::DiscourageUpgradableNops)
+    );
+    assert_eq!(rejected.class(), Class::Policy);
+}
+
+#[test]
+fn the_error_is_that_of_policy_even_where_blocks_refuse_it_too() {
+    let mut chain = Chain::new();
+    let tx = spend(&mut chain, &[0xb9, 0x00], &[]);
+    let rejected = rejection(&chain, &tx);
+    assert_eq!(rejected.code(), "mandatory-script-verify-flag-failed");
+    assert_eq!(
+        rejected.script_error(),
+        Some(ScriptError::DiscourageUpgradableNops)
+    );
+}
+
+#[test]
+fn the_first_input_that_fails_is_named() {
+    let mut chain = Chain::new();
+    let good = chain.fund();
+    let bad = spend(&mut chain, &[0x00], &[]);
+    let mut draft = Draft::new(&[good], &[1_000]);
+    draft.inputs.extend_from_slice(bad.inputs());
+    let rejected = rejection(&chain, &draft.build());
+    assert!(matches!(rejected, Rejected::Script { input: 1, .. }));
+}
+
+#[test]
+fn a_stripped_witness_is_told_apart() {
+    let mut chain = Chain::new();
+    let mut draft = Draft::new(&[chain.fund()], &[COIN - 1_000]);
+    draft.inputs[0].witness = Witness::EMPTY;
+    let rejected = rejection(&chain, &draft.build());
+    assert_eq!(rejected.class(), Class::Witness);
+    assert_eq!(
+        rejected.script_error(),
+        Some(ScriptError::WitnessProgramWitnessEmpty)
+    );
+}
+
+#[test]
+fn a_wrong_redeem_script_is_no_stripped_witness() {
+    let mut chain = Chain::new();
+    let output = p2sh(&hash160(&[0x52]));
+    let coin = chain.fund_with(COIN, output.as_bytes(), false, chain.height());
+    let mut draft = Draft::new(&[coin], &[COIN - 1_000]);
+    draft.inputs[0].witness = Witness::EMPTY;
+    draft.inputs[0].script_sig = Script::new(vec![1, 0x51]);
+    let rejected = rejection(&chain, &draft.build());
+    assert_eq!(rejected.class(), Class::Consensus);
+}
+
+#[test]
+fn an_entry_is_verified_with_the_flags_of_the_next_block_only() {
+    let mut chain = Chain::new();
+    let mut pool = pool();
+    let tx = pay(chain.fund(), COIN, 1_000);
+    let flags = chain.rules.script_flags(chain.height().next());
+    assert!(!pool.is_verified(&tx.wtxid(), flags));
+    admit(&mut pool, &chain, &tx);
+    assert!(pool.is_verified(&tx.wtxid(), flags));
+    assert!(!pool.is_verified(&tx.wtxid(), Flags::STANDARD));
+    assert!(!pool.is_verified(&tx.wtxid(), Flags::P2SH));
+    let block = chain.block(std::slice::from_ref(&tx));
+    pool.remove_for_block(&block, NOW);
+    assert!(pool.is_empty());
+    assert!(
+        pool.is_verified(&tx.wtxid(), flags),
+        "another branch may hold it"
+    );
+}
+
+#[test]
+fn a_refused_transaction_is_not_verified() {
+    let mut chain = Chain::new();
+    let mut pool = pool();
+    let tx = spend(&mut chain, &[0xb9, 0x51], &[]);
+    let _rejected = accept(&mut pool, &chain, &tx).expect_err("not standard");
+    let flags = chain.rules.script_flags(chain.height().next());
+    assert!(!pool.is_verified(&tx.wtxid(), flags));
+}
+
+#[test]
+fn the_three_steps_hold_over_changes_between_them() {
+    let mut chain = Chain::new();
+    let mut pool = pool();
+    let coin = chain.fund();
+    let cheap = pay(coin, COIN, 1_000);
+    let rich = pay(coin, COIN, 9_000);
+    let prepare = |pool: &synod_mempool::Mempool, tx: &Transaction| {
+        let prepared = pool.prepare(tx, &chain.context(), Options::default());
+        prepared.and_then(synod_mempool::Prepared::verify)
+    };
+    let cheap_verified = prepare(&pool, &cheap).expect("valid");
+    let rich_verified = prepare(&pool, &rich).expect("valid");
+    let inserted = pool
+        .insert(rich_verified, &chain.context())
+        .expect("nothing is in its way");
+    assert!(inserted.replaced.is_empty());
+    let rejected = pool
+        .insert(cheap_verified, &chain.context())
+        .expect_err("it pays less");
+    assert_eq!(rejected.code(), "insufficient fee");
+    check(&pool, &chain);
+}
+
+#[test]
+fn a_block_between_the_steps_is_seen() {
+    let mut chain = Chain::new();
+    let mut pool = pool();
+    let coin = chain.fund();
+    let tx = pay(coin, COIN, 1_000);
+    let verified = pool
+        .prepare(&tx, &chain.context(), Options::default())
+        .and_then(synod_mempool::Prepared::verify)
+        .expect("valid");
+    let block = chain.block(&[pay(coin, COIN, 2_000)]);
+    chain.connect(&block);
+    pool.remove_for_block(&block, chain.now);
+    let rejected = pool
+        .insert(verified, &chain.context())
+        .expect_err("its coin is spent");
+    assert_eq!(rejected.missing_parents(), Some(&[coin.txid][..]));
+    assert!(pool.is_empty());
+}
+
+#[test]
+fn other_flags_between_the_steps_are_verified() {
+    let mut chain = Chain::new();
+    let mut pool = pool();
+    chain.rules.activations.segwit = chain.height().next().next();
+    let tx = pay(chain.fund(), COIN, 1_000);
+    let verified = pool
+        .prepare(&tx, &chain.context(), Options::default())
+        .and_then(synod_mempool::Prepared::verify)
+        .expect("valid");
+    let block = chain.block(&[]);
+    chain.connect(&block);
+    pool.remove_for_block(&block, chain.now);
+    pool.insert(verified, &chain.context())
+        .expect("it is valid under both");
+    let flags = chain.rules.script_flags(chain.height().next());
+    assert!(flags.contains(Flags::NULLDUMMY));
+    assert!(pool.is_verified(&tx.wtxid(), flags));
+}
+
+#[test]
+fn unknown_outpoints_do_not_reach_scripts() {
+    let chain = Chain::new();
+    let tx = pay(
+        OutPoint::new(synod_primitives::Txid::from_bytes([9; 32]), 0),
+        COIN,
+        1_000,
+    );
+    assert_eq!(
+        rejection(&chain, &tx).code(),
+        "bad-txns-inputs-missingorspent"
+    );
+}
