@@ -6,12 +6,12 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 use synod_wallet_cold::{
     answer::{self, Answer},
     cli::{CommonArgs, exit_codes, parse},
-    commands::{Session, completions, export, label, passwd, wallets},
+    commands::{Session, completions, export, label, passwd, seed, wallets},
     exit::{Exit, Failure},
 };
 
 use crate::{
-    commands::{Hot, address, create, money, psbt, send, tx},
+    commands::{Hot, address, create, money, psbt, send, serve, tx},
     explorer::{DEFAULT_URL, Explorer},
 };
 
@@ -81,10 +81,14 @@ enum Command {
     /// Name addresses, transactions and coins
     #[command(subcommand)]
     Label(label::LabelCommand),
+    /// Show the seed words, for a backup
+    Seed,
     /// Change the password
     Passwd(passwd::PasswdArgs),
     /// Take in what is new from the explorer
     Sync(money::SyncArgs),
+    /// Serve the wallets over REST until Ctrl-C
+    Serve(serve::ServeArgs),
     /// Write shell completions
     Completions(completions::CompletionsArgs),
     /// List the exit codes
@@ -108,6 +112,10 @@ pub fn run() -> ExitCode {
         }
     };
     let outcome = runtime.block_on(async {
+        // The service turns Ctrl-C into an orderly stop by itself.
+        if matches!(cli.command, Command::Serve(_)) {
+            return execute(cli).await;
+        }
         tokio::select! {
             outcome = execute(cli) => outcome,
             _ = tokio::signal::ctrl_c() => Err(Failure::new(Exit::Interrupted, "interrupted", "interrupted")),
@@ -139,6 +147,7 @@ async fn execute(cli: Cli) -> Result<Answer, Failure> {
         Command::Bump(args) => send::bump(&hot, &args).await,
         Command::Psbt(command) => psbt::run(&hot, command).await,
         Command::Tx(command) => tx::run(&hot, &command).await,
+        Command::Serve(args) => serve::run(&hot, &args, cli.network.explorer, timeout).await,
         Command::Sync(args) => money::sync(&hot, &args).await,
         local => execute_local(&hot.session, local),
     }
@@ -151,6 +160,7 @@ fn execute_local(session: &Session, command: Command) -> Result<Answer, Failure>
         Command::Info(args) => wallets::show(session, &args),
         Command::Export(command) => export::run(session, &command),
         Command::Label(command) => label::run(session, &command),
+        Command::Seed => seed::run(session),
         Command::Passwd(args) => passwd::run(session, &args),
         Command::Completions(args) => Ok(completions::answer(&args, Cli::command())),
         _ => Ok(exit_codes()),

@@ -5,6 +5,7 @@ pub(crate) mod create;
 pub(crate) mod money;
 pub(crate) mod psbt;
 pub(crate) mod send;
+pub(crate) mod serve;
 pub(crate) mod tx;
 
 use synod_wallet_cold::{

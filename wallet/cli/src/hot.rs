@@ -9,6 +9,7 @@ mod pay;
 mod sync;
 
 use std::{
+    collections::BTreeMap,
     fs::File,
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
@@ -236,6 +237,22 @@ impl HotWallet {
         limit: u32,
     ) -> Result<Vec<PaymentRow>, HotError> {
         Ok(self.store.payments(before, limit).await?)
+    }
+
+    /// Names an address or transaction.
+    ///
+    /// # Errors
+    /// When a text is empty or longer than 255 bytes, or the database fails.
+    pub async fn set_label(&self, reference: &str, label: &str) -> Result<(), HotError> {
+        Ok(self.store.set_label(reference, label).await?)
+    }
+
+    /// Returns the names of addresses and transactions.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn labels(&self) -> Result<BTreeMap<String, String>, HotError> {
+        Ok(self.store.labels().await?)
     }
 
     /// Gives up a draft, so that its coins are free again.

@@ -11,4 +11,5 @@ pub mod cli;
 mod commands;
 pub mod explorer;
 pub mod hot;
+pub mod service;
 pub mod store;

@@ -3,6 +3,7 @@
 //! One connection, WAL, `synchronous` FULL: a function that returned has made its change durable.
 
 mod change_set;
+mod labels;
 mod payments;
 mod row;
 #[cfg(test)]
@@ -23,7 +24,10 @@ use synod_wallet_core::{
     wallet::{ChangeSet, WalletError},
 };
 
-pub use self::payments::{Draft, MAX_PAYMENTS_LISTED, PaymentRow, PaymentState};
+pub use self::{
+    labels::MAX_LABEL_BYTES,
+    payments::{Draft, MAX_PAYMENTS_LISTED, PaymentRow, PaymentState},
+};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/wallet");
 

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::{
     answer::{self, Answer},
-    commands::{Session, address, completions, create, export, label, passwd, psbt, wallets},
+    commands::{Session, address, completions, create, export, label, passwd, psbt, seed, wallets},
     exit::{Exit, Failure},
     home::{Home, HomeArgs},
     password::PasswordArgs,
@@ -81,6 +81,8 @@ enum Command {
     /// Name addresses, transactions and coins
     #[command(subcommand)]
     Label(label::LabelCommand),
+    /// Show the seed words, for a backup
+    Seed,
     /// Change the password
     Passwd(passwd::PasswdArgs),
     /// Write shell completions
@@ -132,6 +134,7 @@ fn execute(cli: Cli) -> Result<Answer, Failure> {
         Command::Psbt(command) => psbt::run(&session, &command),
         Command::Export(command) => export::run(&session, &command),
         Command::Label(command) => label::run(&session, &command),
+        Command::Seed => seed::run(&session),
         Command::Passwd(args) => passwd::run(&session, &args),
         Command::Completions(args) => Ok(completions::answer(&args, Cli::command())),
         Command::ExitCodes => Ok(exit_codes()),

@@ -7,6 +7,7 @@ pub mod export;
 pub mod label;
 pub mod passwd;
 pub mod psbt;
+pub mod seed;
 pub mod wallets;
 
 use synod_wallet_core::{

@@ -274,6 +274,10 @@ fn new_seed_words_are_shown_once_and_recover_the_wallet() {
     let again = vault.ok(&["create", "two", "--recover", "--seed-file", "again"]);
     assert_eq!(again["first_address"], made["first_address"]);
     assert!(again["seed_words"].is_null());
+    assert_eq!(
+        vault.ok(&["seed", "-w", "two"])["seed_words"].as_str(),
+        Some(words)
+    );
     assert_eq!(vault.ok(&["list"]).as_array().expect("list").len(), 2);
     assert_eq!(vault.fails(&["info"], 2), "wallet-ambiguous");
 }

@@ -39,7 +39,7 @@ pub struct Paid {
     pub txid: Txid,
     /// The transaction.
     pub transaction: Transaction,
-    /// The fee in satoshis; `None` when the payment was made by an earlier call.
+    /// The fee in satoshis.
     pub fee_sat: Option<u64>,
     /// Whether an earlier call with the same id made it.
     pub is_repeat: bool,
@@ -298,11 +298,16 @@ impl HotWallet {
             return Err(HotError::RequestMismatch);
         };
         self.send_kept(explorer, earlier.id).await?;
+        let history = self.history().await?;
+        let fee_sat = history
+            .iter()
+            .find(|entry| entry.txid == earlier.txid)
+            .and_then(|entry| entry.fee_sat);
         Ok(Paid {
             payment: earlier.id,
             txid: earlier.txid,
             transaction,
-            fee_sat: None,
+            fee_sat,
             is_repeat: true,
         })
     }

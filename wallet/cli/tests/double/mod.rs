@@ -3,6 +3,8 @@
 //! It knows conflicts and replacements, not scripts or proof of work: what it accepts says
 //! nothing on consensus, only how the wallet behaves towards an explorer.
 
+#![allow(dead_code, reason = "each test file uses its own part of the double")]
+
 use std::{
     collections::BTreeMap,
     io::{BufRead, BufReader, Read, Write},
@@ -23,16 +25,16 @@ use synod_wallet_core::bitcoin::{
 
 /// The made-up chain.
 #[derive(Default)]
-pub struct Chain {
+pub(crate) struct Chain {
     blocks: Vec<BlockHash>,
     transactions: BTreeMap<Txid, (Transaction, Option<u32>)>,
     /// Every transaction that was posted, in order.
-    pub posted: Vec<Txid>,
+    pub(crate) posted: Vec<Txid>,
     salt: u32,
     /// Answers every request with this status instead.
-    pub broken: Option<u16>,
+    pub(crate) broken: Option<u16>,
     /// Drops the connection after a post was taken in, before it is answered.
-    pub silent_posts: bool,
+    pub(crate) silent_posts: bool,
 }
 
 impl Chain {
@@ -244,14 +246,14 @@ impl Chain {
 }
 
 /// A running double.
-pub struct Double {
+pub(crate) struct Double {
     chain: Arc<Mutex<Chain>>,
     url: String,
 }
 
 impl Double {
     /// Starts on a free port with the genesis block only.
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let url = format!("http://{}/api", listener.local_addr().expect("bound"));
         let genesis = genesis_block(synod_wallet_core::NETWORK).block_hash();
@@ -270,23 +272,23 @@ impl Double {
         Self { chain, url }
     }
 
-    pub fn url(&self) -> &str {
+    pub(crate) fn url(&self) -> &str {
         &self.url
     }
 
-    pub fn chain(&self) -> std::sync::MutexGuard<'_, Chain> {
+    pub(crate) fn chain(&self) -> std::sync::MutexGuard<'_, Chain> {
         self.chain
             .lock()
             .expect("no test panics while it holds the chain")
     }
 
     /// Mines a block with everything that waits; returns its height.
-    pub fn mine(&self) -> u32 {
+    pub(crate) fn mine(&self) -> u32 {
         self.chain().mine()
     }
 
     /// Pays from nowhere, unconfirmed.
-    pub fn pay(&self, address: &Address, amounts: &[u64]) -> Txid {
+    pub(crate) fn pay(&self, address: &Address, amounts: &[u64]) -> Txid {
         let mut chain = self.chain();
         chain.salt += 1;
         let source = TxOut {
@@ -310,14 +312,14 @@ impl Double {
     }
 
     /// Pays from nowhere and mines it.
-    pub fn fund(&self, address: &Address, amounts: &[u64]) -> Txid {
+    pub(crate) fn fund(&self, address: &Address, amounts: &[u64]) -> Txid {
         let txid = self.pay(address, amounts);
         self.mine();
         txid
     }
 
     /// Replaces the last `depth` blocks by one more of another branch; their transactions are unconfirmed again.
-    pub fn reorganise(&self, depth: usize) {
+    pub(crate) fn reorganise(&self, depth: usize) {
         let mut chain = self.chain();
         let keep = chain.blocks.len() - depth;
         chain.blocks.truncate(keep);
