@@ -5,11 +5,19 @@ use std::collections::BTreeSet;
 use synod_ledger::is_final_transaction;
 use synod_primitives::{Block, Height, OutPoint, Transaction, Txid};
 
-use crate::admission::{Context, Mode, Options, Scene};
+use crate::admission::{Context, Mode, Options, Prepared, Scene, Verified};
 use crate::entry::{ChainFacts, Entry};
 use crate::event::Removal;
 use crate::graph::{Slot, Slots};
 use crate::pool::Mempool;
+use crate::rejected::Rejected;
+
+/// An entry that was taken out, to be put back below what it depends on.
+struct Lifted {
+    entry: Entry,
+    /// The entries that it spends from, which are still here or are lifted before it.
+    parents: Vec<Txid>,
+}
 
 impl Mempool {
     /// Drops what a block confirms, and what conflicts with it; `now` in seconds since 1970.
@@ -82,14 +90,23 @@ impl Mempool {
     /// Where chains of entries would be too long, the transactions of blocks stay, and what
     /// was here before goes.
     pub fn finish_reorg(&mut self, context: &Context<'_>, fork: Height) {
+        self.finish_reorg_with(context, fork, verify_here);
+    }
+
+    /// Ends a reorganisation as [`Mempool::finish_reorg`] does; scripts are verified by
+    /// `verify`, which may do it on several threads and gives the results in any order.
+    pub fn finish_reorg_with(
+        &mut self,
+        context: &Context<'_>,
+        fork: Height,
+        verify: impl FnOnce(Vec<Prepared>) -> Vec<Result<Verified, Rejected>>,
+    ) {
         let (transactions, mut refused) = self.disconnected.take();
         let children = self.lift_children(&transactions);
-        for transaction in &transactions {
-            if !self.readmit(transaction, context) {
-                refused.insert(transaction.txid());
-            }
-        }
-        self.lower_children(children);
+        let returning = transactions.iter().map(|it| (it, Options::default()));
+        let scene = (context, Mode::DISCONNECTED);
+        refused.append(&mut self.admit_and_verify(returning, scene, verify));
+        self.lower_children(children, &refused);
         self.drop_children_of(&refused, context);
         self.drop_invalid(context, fork);
         self.enforce_limits(context.now);
@@ -101,20 +118,25 @@ impl Mempool {
     ///
     /// Correctness: so no transaction ever joins below its own descendants, and the sums of all
     /// entries stay what they are defined to be.
-    fn lift_children(&mut self, transactions: &[Transaction]) -> Vec<Entry> {
+    fn lift_children(&mut self, transactions: &[Transaction]) -> Vec<Lifted> {
         let mut children = Slots::new();
         for transaction in transactions {
             children.extend(self.spenders_of(transaction));
         }
-        let all = self.graph.with_descendants(children);
-        let mut sorted = self.graph.sorted(&all);
-        sorted.reverse();
-        let mut lifted: Vec<Entry> = sorted
-            .into_iter()
-            .map(|slot| self.graph.remove(slot))
-            .collect();
-        lifted.reverse();
-        lifted
+        let sorted = self.graph.sorted(&self.graph.with_descendants(children));
+        let parents_of = |slot: &Slot| {
+            let parents = self.graph.entry(*slot).parents.iter();
+            parents
+                .map(|parent| self.graph.entry(*parent).txid())
+                .collect::<Vec<Txid>>()
+        };
+        let parents: Vec<Vec<Txid>> = sorted.iter().map(parents_of).collect();
+        let entries = sorted.into_iter().rev().map(|slot| self.graph.remove(slot));
+        let entries: Vec<Entry> = entries.collect();
+        let pairs = entries.into_iter().rev().zip(parents);
+        pairs
+            .map(|(entry, parents)| Lifted { entry, parents })
+            .collect()
     }
 
     fn spenders_of(&self, transaction: &Transaction) -> impl Iterator<Item = Slot> {
@@ -122,46 +144,39 @@ impl Mempool {
         (0..count).filter_map(|vout| self.graph.spender(&transaction.outpoint(vout)))
     }
 
-    fn readmit(&mut self, transaction: &Transaction, context: &Context<'_>) -> bool {
-        let scene = Scene {
-            mempool: self,
-            context,
-            mode: Mode::DISCONNECTED,
-            package: &[],
-        };
-        let prepared = self.prepare_in(&scene, transaction, Options::default());
-        let verified = prepared.and_then(crate::admission::Prepared::verify);
-        verified.is_ok_and(|verified| self.insert(verified, context).is_ok())
-    }
-
     /// Puts the lifted entries back whose place is still free and whose chain is not too long.
-    fn lower_children(&mut self, lifted: Vec<Entry>) {
-        let mut dropped = BTreeSet::new();
-        for entry in lifted {
-            match self.place_of(&entry, &dropped) {
+    fn lower_children(&mut self, lifted: Vec<Lifted>, refused: &BTreeSet<Txid>) {
+        let mut gone = Vec::new();
+        for lifted in lifted {
+            match self.place_of(&lifted, refused) {
                 Some(ancestors) => {
                     let Entry {
                         content, arrival, ..
-                    } = entry;
+                    } = lifted.entry;
                     self.graph.insert(content, arrival, &ancestors);
                 }
-                None => {
-                    dropped.insert(entry.txid());
-                    self.emit_removed(&entry, Removal::Reorg);
-                }
+                None => gone.push(lifted.entry),
             }
+        }
+        for entry in gone.iter().rev() {
+            self.emit_removed(entry, Removal::Reorg);
         }
     }
 
-    /// The ancestors that a lifted entry finds; `None` when it cannot go back.
-    fn place_of(&self, entry: &Entry, dropped: &BTreeSet<Txid>) -> Option<Slots> {
+    /// The ancestors that a lifted entry finds; `None` when it cannot go back: a parent is gone,
+    /// or something else spends the same, or its chain is too long.
+    fn place_of(&self, lifted: &Lifted, refused: &BTreeSet<Txid>) -> Option<Slots> {
+        let Lifted { entry, parents } = lifted;
         let transaction = entry.transaction();
-        let is_free = self.graph.find(&transaction.txid()).is_none()
+        let is_possible = self.graph.find(&transaction.txid()).is_none()
+            && parents
+                .iter()
+                .all(|parent| self.graph.find(parent).is_some())
             && transaction.inputs().iter().all(|input| {
-                self.graph.spender(&input.prevout).is_none()
-                    && !dropped.contains(&input.prevout.txid)
+                let is_refused = refused.contains(&input.prevout.txid);
+                !is_refused && self.graph.spender(&input.prevout).is_none()
             });
-        let parents = is_free.then(|| self.graph.parents_of(transaction))?;
+        let parents = is_possible.then(|| self.graph.parents_of(transaction))?;
         let limits = &self.policy.chain_limits;
         self.graph
             .ancestors_within(parents, (1, entry.cost().vsize), limits)
@@ -216,6 +231,11 @@ impl Mempool {
         };
         scene.find_coins(transaction).ok().map(|spent| spent.facts)
     }
+}
+
+/// Verifies one after the other, on the calling thread.
+pub(crate) fn verify_here(prepared: Vec<Prepared>) -> Vec<Result<Verified, Rejected>> {
+    prepared.into_iter().map(Prepared::verify).collect()
 }
 
 /// Says whether an entry's coins may be others after a reorganisation from `fork` on, or its

@@ -138,7 +138,7 @@ pub(crate) struct Content {
     pub(crate) transaction: Arc<Transaction>,
     pub(crate) cost: Cost,
     pub(crate) facts: ChainFacts,
-    /// The flags of blocks that its scripts were verified with.
+    /// The flags of blocks that its scripts were verified with; none while they are not.
     pub(crate) verified: Flags,
 }
 

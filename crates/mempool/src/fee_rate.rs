@@ -57,39 +57,48 @@ impl fmt::Display for FeeRate {
     }
 }
 
-fn clamp(sat: i128) -> i64 {
-    i64::try_from(sat).unwrap_or(if sat < 0 { i64::MIN } else { i64::MAX })
+const fn clamp(sat: i128) -> i64 {
+    if sat > i64::MAX as i128 {
+        i64::MAX
+    } else if sat < i64::MIN as i128 {
+        i64::MIN
+    } else {
+        sat as i64
+    }
 }
 
 /// A fee over a size, compared exactly.
 #[derive(Clone, Copy, Debug)]
 pub struct Ratio {
     /// Satoshis; negative where an operator took some off.
-    pub fee_sat: i128,
+    pub fee_sat: i64,
     /// Vbytes, at least 1.
     pub vsize: u64,
 }
 
 impl Ratio {
-    /// Makes the ratio of a fee over a size of at least 1 vbyte.
+    /// Makes the ratio of a fee over a size of at least 1 vbyte. A fee past 64 bits, which only
+    /// operators' deltas can add up to, counts as the greatest or the least.
     #[must_use]
     pub const fn new(fee_sat: i128, vsize: u64) -> Self {
-        Self { fee_sat, vsize }
+        Self {
+            fee_sat: clamp(fee_sat),
+            vsize,
+        }
     }
 
     /// Rounds to a rate.
     #[must_use]
     pub fn rate(self) -> FeeRate {
-        FeeRate::of(self.fee_sat, self.vsize)
+        FeeRate::of(i128::from(self.fee_sat), self.vsize)
     }
 }
 
 impl Ord for Ratio {
     fn cmp(&self, other: &Self) -> Ordering {
-        // Correctness: fees are sums of 64-bit numbers over a mempool, so below 2^90, and sizes
-        // below 2^37: no product reaches 2^127.
-        let left = self.fee_sat.saturating_mul(i128::from(other.vsize));
-        let right = other.fee_sat.saturating_mul(i128::from(self.vsize));
+        // Correctness: the product of two 64-bit numbers, of which one is signed, has 128 bits.
+        let left = i128::from(self.fee_sat).wrapping_mul(i128::from(other.vsize));
+        let right = i128::from(other.fee_sat).wrapping_mul(i128::from(self.vsize));
         left.cmp(&right)
     }
 }

@@ -20,9 +20,11 @@ use bytes::Bytes;
 use synod_primitives::encode::write_count;
 use synod_primitives::{DecodeError, Reader, Transaction, Txid, sha256d};
 
-use crate::admission::{Context, Options};
+use crate::admission::{Context, Mode, Options, Prepared, Verified};
+use crate::chain::verify_here;
 use crate::graph::Slots;
 use crate::pool::{MAX_FEE_DELTAS, Mempool};
+use crate::rejected::Rejected;
 
 const MAGIC: &[u8; 8] = b"SYNDPOOL";
 const VERSION: u8 = 1;
@@ -111,36 +113,52 @@ impl Mempool {
     /// Admits the transactions of a saved mempool that are still valid, as if they came again,
     /// but with their old time of arrival.
     ///
-    /// The caller has fetched the coins that [`Mempool::wanted_coins`] names for each. A caller
-    /// that wants to verify on several threads goes through [`Mempool::prepare`] itself.
+    /// The caller has fetched the coins that [`Mempool::wanted_coins`] names for each.
     pub fn restore(&mut self, saved: &SavedMempool, context: &Context<'_>) -> Restored {
-        let mut restored = Restored::default();
+        self.restore_with(saved, context, verify_here)
+    }
+
+    /// Restores as [`Mempool::restore`] does; scripts are verified by `verify`, which may do it
+    /// on several threads and gives the results in any order.
+    pub fn restore_with(
+        &mut self,
+        saved: &SavedMempool,
+        context: &Context<'_>,
+        verify: impl FnOnce(Vec<Prepared>) -> Vec<Result<Verified, Rejected>>,
+    ) -> Restored {
         for (txid, delta) in &saved.fee_deltas {
             let _is_full = self.prioritise(*txid, *delta).is_err();
         }
-        for saved in &saved.transactions {
-            let SavedTransaction {
-                transaction,
-                arrived_at,
-                fee_delta_sat,
-            } = saved;
-            if *arrived_at < context.now.saturating_sub(self.policy.expiry_s) {
-                restored.expired += 1;
-                continue;
-            }
-            if *fee_delta_sat != 0 && !self.fee_deltas.contains_key(&transaction.txid()) {
-                let _is_full = self.prioritise(transaction.txid(), *fee_delta_sat).is_err();
-            }
-            let options = Options {
-                arrived_at: Some(*arrived_at),
-                ..Options::default()
-            };
-            match self.accept(transaction, context, options) {
-                Ok(_) => restored.admitted += 1,
-                Err(_) => restored.refused += 1,
+        for it in saved.transactions.iter().filter(|it| it.fee_delta_sat != 0) {
+            let txid = it.transaction.txid();
+            if !self.fee_deltas.contains_key(&txid) {
+                let _is_full = self.prioritise(txid, it.fee_delta_sat).is_err();
             }
         }
-        restored
+        let oldest_kept = context.now.saturating_sub(self.policy.expiry_s);
+        let is_young = |it: &&SavedTransaction| it.arrived_at >= oldest_kept;
+        let young = saved.transactions.iter().filter(is_young);
+        let returning = young.clone().map(|it| {
+            let arrived_at = Some(it.arrived_at);
+            (
+                &it.transaction,
+                Options {
+                    arrived_at,
+                    ..Options::default()
+                },
+            )
+        });
+        self.admit_and_verify(returning, (context, Mode::SINGLE), verify);
+        let admitted = young
+            .clone()
+            .filter(|it| self.find_by_wtxid(&it.transaction.wtxid()).is_some())
+            .count();
+        let young = young.count();
+        Restored {
+            admitted,
+            expired: saved.transactions.len() - young,
+            refused: young - admitted,
+        }
     }
 }
 

@@ -33,7 +33,7 @@ impl RecentlyVerified {
     }
 
     pub(crate) fn remember(&mut self, wtxid: Wtxid, flags: Flags) {
-        if self.flags.insert(wtxid, flags).is_some() {
+        if flags == Flags::NONE || self.flags.insert(wtxid, flags).is_some() {
             return;
         }
         self.oldest_first.push_back(wtxid);
@@ -52,7 +52,8 @@ impl RecentlyVerified {
 impl SignatureCache for Mempool {
     fn is_verified(&self, wtxid: &Wtxid, flags: Flags) -> bool {
         match self.find_by_wtxid(wtxid) {
-            Some(entry) => entry.content.verified == flags,
+            // Consensus: no flags mean that nothing was verified, also when none are asked for.
+            Some(entry) => flags != Flags::NONE && entry.content.verified == flags,
             None => self.verified.is_verified(wtxid, flags),
         }
     }
@@ -78,6 +79,13 @@ mod tests {
         assert!(!recent.is_verified(&wtxid(0), Flags::MANDATORY));
         assert!(recent.is_verified(&wtxid(1), Flags::MANDATORY));
         assert!(recent.is_verified(&wtxid(MAX_REMEMBERED_VERIFIED), Flags::MANDATORY));
+    }
+
+    #[test]
+    fn what_was_not_verified_is_not_remembered() {
+        let mut recent = RecentlyVerified::new(HashKey::new(1, 2));
+        recent.remember(Wtxid::ZERO, Flags::NONE);
+        assert!(!recent.is_verified(&Wtxid::ZERO, Flags::NONE));
     }
 
     #[test]

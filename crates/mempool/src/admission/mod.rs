@@ -9,11 +9,15 @@ mod fees;
 mod inputs;
 mod replacement;
 mod scripts;
+mod stages;
 mod standard;
+mod together;
 mod truc;
 
 pub(crate) use candidate::{Candidate, Scene};
 pub(crate) use fees::check_fee;
+pub(crate) use stages::Mode;
+pub use stages::{Prepared, Verified};
 pub(crate) use truc::check_package as check_truc_package;
 
 use std::sync::Arc;
@@ -22,7 +26,7 @@ use synod_ledger::{CoinsView, MedianTimes, Rules, SignatureCache};
 use synod_primitives::{Amount, Height, Transaction, Txid, Wtxid};
 use synod_script::Flags;
 
-use crate::entry::{Arrival, Content};
+use crate::entry::{Arrival, Content, Entry};
 use crate::event::Removal;
 use crate::fee_rate::FeeRate;
 use crate::graph::{Slot, Slots};
@@ -70,139 +74,6 @@ pub struct Accepted {
     pub replaced: Vec<Txid>,
 }
 
-/// In which way a transaction comes (Core: `ATMPArgs`).
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Mode {
-    /// Neither fees nor the size of the mempool are looked at: it comes out of a block.
-    pub(crate) bypasses_limits: bool,
-    /// It may replace entries.
-    pub(crate) may_replace: bool,
-    /// It may replace its parent's other child (BIP431).
-    pub(crate) may_evict_sibling: bool,
-    /// Fees are those of the package, and looked at later.
-    pub(crate) has_package_fees: bool,
-    /// Chain limits are looser for replacements and for the second child of a channel.
-    pub(crate) has_carve_outs: bool,
-    /// The mempool is cut to its size by whoever submits the package.
-    pub(crate) trims_later: bool,
-}
-
-impl Mode {
-    pub(crate) const SINGLE: Self = Self {
-        bypasses_limits: false,
-        may_replace: true,
-        may_evict_sibling: true,
-        has_package_fees: false,
-        has_carve_outs: true,
-        trims_later: false,
-    };
-    pub(crate) const DISCONNECTED: Self = Self {
-        bypasses_limits: true,
-        ..Self::SINGLE
-    };
-    pub(crate) const MEMBER: Self = Self {
-        has_carve_outs: false,
-        trims_later: true,
-        ..Self::SINGLE
-    };
-    pub(crate) const PACKAGE: Self = Self {
-        may_evict_sibling: false,
-        has_package_fees: true,
-        ..Self::MEMBER
-    };
-    pub(crate) const PACKAGE_TEST: Self = Self {
-        may_replace: false,
-        may_evict_sibling: false,
-        ..Self::MEMBER
-    };
-}
-
-/// A transaction of which everything holds but its scripts.
-#[derive(Clone, Debug)]
-pub struct Prepared {
-    candidate: Candidate,
-    mode: Mode,
-    options: Options,
-    /// The flags of the next block.
-    flags: Flags,
-    /// Whether its scripts were verified with these flags before.
-    is_verified: bool,
-    /// The mempool's generation that the checks were made in.
-    generation: u64,
-}
-
-/// A transaction of which everything held when it was prepared, its scripts included.
-#[derive(Clone, Debug)]
-pub struct Verified(Prepared);
-
-impl Prepared {
-    /// Returns the transaction.
-    #[must_use]
-    pub fn transaction(&self) -> &Transaction {
-        &self.candidate.transaction
-    }
-
-    /// Verifies the scripts, under policy's flags and under those of the next block.
-    ///
-    /// Needs no access to the mempool, takes nearly all the time of admission, and may run on
-    /// any thread.
-    ///
-    /// # Errors
-    /// [`Rejected::Script`]; [`Rejected::MaxFeeExceeded`], which counts after it as in Core.
-    pub fn verify(self) -> Result<Verified, Rejected> {
-        if !self.is_verified {
-            let Candidate {
-                transaction,
-                spent_outputs,
-                ..
-            } = &self.candidate;
-            scripts::verify(transaction, spent_outputs, self.flags)?;
-        }
-        if let Some(limit) = self.options.max_fee_rate {
-            let cost = &self.candidate.cost;
-            let (fee_sat, limit_sat) = (cost.fee.sat(), limit.fee_for(cost.vsize));
-            if fee_sat > limit_sat {
-                return Err(Rejected::MaxFeeExceeded { fee_sat, limit_sat });
-            }
-        }
-        Ok(Verified(self))
-    }
-}
-
-impl Prepared {
-    pub(crate) fn candidate(&self) -> &Candidate {
-        &self.candidate
-    }
-
-    pub(crate) fn candidate_mut(&mut self) -> &mut Candidate {
-        &mut self.candidate
-    }
-
-    /// What would be answered if it were admitted without replacing anything.
-    pub(crate) fn would_be(&self) -> Accepted {
-        accepted(&self.candidate, Vec::new())
-    }
-}
-
-impl Verified {
-    /// Returns the transaction.
-    #[must_use]
-    pub fn transaction(&self) -> &Transaction {
-        self.0.transaction()
-    }
-
-    /// The candidate, the flags that it was verified with, and when it came.
-    pub(crate) fn into_parts(self, now: u64) -> (Candidate, Flags, u64) {
-        let Prepared {
-            candidate,
-            flags,
-            options,
-            ..
-        } = self.0;
-        (candidate, flags, options.arrived_at.unwrap_or(now))
-    }
-}
-
 impl Mempool {
     /// Admits a transaction: [`Mempool::prepare`], [`Prepared::verify`] and
     /// [`Mempool::insert`] in a row.
@@ -233,7 +104,7 @@ impl Mempool {
     ) -> Result<Accepted, Rejected> {
         let verified = self.prepare(transaction, context, options)?.verify()?;
         let replaced = self.txids_of(&verified.0.candidate.replaced);
-        Ok(accepted(&verified.0.candidate, replaced))
+        Ok(Accepted::of(&verified.0.candidate, replaced))
     }
 
     /// Checks everything but scripts.
@@ -335,8 +206,8 @@ impl Mempool {
         let txid = candidate.transaction.txid();
         let replaced = candidate.replaced.clone();
         let removed = self.remove_with_descendants(replaced, Removal::Replaced { by: txid });
-        let replaced = removed.iter().map(crate::entry::Entry::txid).collect();
-        let accepted = accepted(candidate, replaced);
+        let replaced = removed.iter().map(Entry::txid).collect();
+        let accepted = Accepted::of(candidate, replaced);
         self.add_entry(candidate, flags, arrived_at);
         accepted
     }
@@ -367,12 +238,14 @@ impl Mempool {
     }
 }
 
-fn accepted(candidate: &Candidate, replaced: Vec<Txid>) -> Accepted {
-    Accepted {
-        txid: candidate.transaction.txid(),
-        wtxid: candidate.transaction.wtxid(),
-        fee: candidate.cost.fee,
-        vsize: candidate.cost.vsize,
-        replaced,
+impl Accepted {
+    fn of(candidate: &Candidate, replaced: Vec<Txid>) -> Self {
+        Self {
+            txid: candidate.transaction.txid(),
+            wtxid: candidate.transaction.wtxid(),
+            fee: candidate.cost.fee,
+            vsize: candidate.cost.vsize,
+            replaced,
+        }
     }
 }

@@ -14,8 +14,9 @@ use std::collections::{BTreeSet, HashMap};
 
 use synod_ledger::HashKey;
 use synod_primitives::{OutPoint, Transaction, Txid, Wtxid};
+use synod_script::Flags;
 
-use crate::entry::{Aggregate, Arrival, Content, Entry};
+use crate::entry::{Aggregate, Arrival, ChainFacts, Content, Entry};
 use order::Orders;
 
 /// The place of an entry; used again when the entry is gone.
@@ -222,8 +223,13 @@ impl Graph {
     }
 
     /// Notes what an entry depends on in another chain.
-    pub(crate) fn set_facts(&mut self, slot: Slot, facts: crate::entry::ChainFacts) {
+    pub(crate) fn set_facts(&mut self, slot: Slot, facts: ChainFacts) {
         self.entry_mut(slot).content.facts = facts;
+    }
+
+    /// Notes the flags of blocks that an entry's scripts were verified with.
+    pub(crate) fn set_verified(&mut self, slot: Slot, flags: Flags) {
+        self.entry_mut(slot).content.verified = flags;
     }
 
     fn change_ancestors(&mut self, slot: Slot, change: impl FnOnce(&mut Aggregate)) {

@@ -43,11 +43,18 @@ impl Graph {
     /// Correctness: an entry has more ancestors than each of its ancestors.
     pub(crate) fn sorted(&self, entries: &Slots) -> Vec<Slot> {
         let mut sorted: Vec<Slot> = entries.iter().copied().collect();
-        sorted.sort_by_key(|slot| {
-            let entry = self.entry(*slot);
-            (entry.ancestors.count, entry.arrival.sequence)
-        });
+        self.sort(&mut sorted);
         sorted
+    }
+
+    /// Sorts as [`Graph::sorted`] does.
+    pub(crate) fn sort(&self, entries: &mut [Slot]) {
+        if entries.len() > 1 {
+            entries.sort_by_key(|slot| {
+                let entry = self.entry(*slot);
+                (entry.ancestors.count, entry.arrival.sequence)
+            });
+        }
     }
 
     /// Finds the ancestors that new transactions with these parents would have: `count` of

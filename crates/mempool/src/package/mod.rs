@@ -2,6 +2,7 @@
 
 mod replace;
 mod submit;
+mod test;
 
 use std::collections::BTreeSet;
 

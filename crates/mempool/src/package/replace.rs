@@ -1,5 +1,7 @@
 //! Replacement by a package of one parent and one child (Core 28: package RBF).
 
+use std::cmp::Ordering;
+
 use super::{PackageError, PackageReplacementError};
 use crate::admission::{Accepted, Context, Prepared, Verified};
 use crate::entry::Aggregate;
@@ -114,7 +116,8 @@ impl Mempool {
             [] => vec![own],
             _ if own > both => vec![both],
             _ => {
-                let parent = Ratio::new(both.fee_sat - own.fee_sat, both.vsize - own.vsize);
+                let parent = i128::from(both.fee_sat) - i128::from(own.fee_sat);
+                let parent = Ratio::new(parent, both.vsize - own.vsize);
                 vec![parent, own]
             }
         }
@@ -141,39 +144,37 @@ fn is_improvement(mut old: Vec<Ratio>, mut new: Vec<Ratio>) -> bool {
     let mut is_better = false;
     for size in sizes {
         // Both are straight between these sizes, so nothing else need be compared.
-        let (old, new) = (earned(&old, size), earned(&new, size));
-        match compare_earned(new, old) {
-            std::cmp::Ordering::Less => return false,
-            std::cmp::Ordering::Greater => is_better = true,
-            std::cmp::Ordering::Equal => {}
+        match compare(earned(&new, size), earned(&old, size)) {
+            Ordering::Less => return false,
+            Ordering::Greater => is_better = true,
+            Ordering::Equal => {}
         }
     }
     is_better
 }
 
-/// What a block of `size` vbytes earns from the chunks: whole satoshis, and a part of a chunk.
-fn earned(chunks: &[Ratio], size: u64) -> (i128, Ratio) {
+/// An amount in satoshis: a numerator and a denominator that is at least 1.
+type Fraction = (i128, i128);
+
+/// What a block of `size` vbytes earns from the chunks, of the last one perhaps a part.
+fn earned(chunks: &[Ratio], size: u64) -> Fraction {
     let mut left = size;
     let mut whole = 0;
     for chunk in chunks {
+        let (fee, vsize) = (i128::from(chunk.fee_sat), i128::from(chunk.vsize));
         if chunk.vsize > left {
-            return (
-                whole,
-                Ratio::new(chunk.fee_sat * i128::from(left), chunk.vsize),
-            );
+            return (whole * vsize + fee * i128::from(left), vsize);
         }
         left -= chunk.vsize;
-        whole += chunk.fee_sat;
+        whole += fee;
     }
-    (whole, Ratio::new(0, 1))
+    (whole, 1)
 }
 
-fn compare_earned(left: (i128, Ratio), right: (i128, Ratio)) -> std::cmp::Ordering {
-    // Both as fractions of one satoshi: whole + part.
-    let sum = |(whole, part): (i128, Ratio)| {
-        Ratio::new(whole * i128::from(part.vsize) + part.fee_sat, part.vsize)
-    };
-    sum(left).cmp(&sum(right))
+/// Correctness: at most 100 chunks are replaced, each of 64 bits and below 2^22 vbytes, so no
+/// product reaches 2^127.
+fn compare(left: Fraction, right: Fraction) -> Ordering {
+    (left.0 * right.1).cmp(&(right.0 * left.1))
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use crate::pool::Mempool;
 use crate::rejected::{ChainLimit, Class, Rejected};
 
 /// What is known of members, by their id with witness.
-type Results = BTreeMap<Wtxid, MemberResult>;
+pub(super) type Results = BTreeMap<Wtxid, MemberResult>;
 
 impl Mempool {
     /// Admits a child, which stands last, with its unconfirmed parents. What is not admitted
@@ -56,23 +56,6 @@ impl Mempool {
         error = self.note_evicted(package, &mut results).or(error);
         self.debug_check();
         PackageResult::of(error, package, &results)
-    }
-
-    /// Checks transactions that may depend on each other, parents first, and changes nothing;
-    /// nothing is replaced, and each pays for itself.
-    ///
-    /// The caller has fetched the coins that [`Mempool::wanted_coins`] names for each member.
-    #[must_use]
-    pub fn test_package(
-        &self,
-        package: &[Transaction],
-        context: &Context<'_>,
-        options: Options,
-    ) -> PackageResult {
-        let mut results = Results::new();
-        let error = check_well_formed(package)
-            .and_then(|()| self.test_members(package, context, options, &mut results));
-        PackageResult::of(error.err(), package, &results)
     }
 
     fn check_shape(
@@ -153,33 +136,8 @@ impl Mempool {
         Ok(())
     }
 
-    fn test_members(
-        &self,
-        package: &[Transaction],
-        context: &Context<'_>,
-        options: Options,
-        results: &mut Results,
-    ) -> Result<(), PackageError> {
-        let prepared =
-            self.prepare_all(package, (context, Mode::PACKAGE_TEST), options, results)?;
-        for member in &prepared {
-            check_truc_package(self, member.candidate(), package)?;
-        }
-        if package.len() > 1 {
-            self.check_package_limits(&prepared, &sums_of(&prepared))?;
-        }
-        for (prepared, transaction) in prepared.into_iter().zip(package) {
-            let would_be = prepared.would_be();
-            prepared
-                .verify()
-                .map_err(|rejected| fail(transaction, rejected, results))?;
-            results.insert(transaction.wtxid(), MemberResult::alone(would_be));
-        }
-        Ok(())
-    }
-
     /// Makes all checks but those of scripts; each member sees the outputs of those before.
-    fn prepare_all(
+    pub(super) fn prepare_all(
         &self,
         members: &[Transaction],
         (context, mode): (&Context<'_>, Mode),
@@ -258,7 +216,11 @@ impl Mempool {
     }
 }
 
-fn fail(transaction: &Transaction, rejected: Rejected, results: &mut Results) -> PackageError {
+pub(super) fn fail(
+    transaction: &Transaction,
+    rejected: Rejected,
+    results: &mut Results,
+) -> PackageError {
     results.insert(transaction.wtxid(), MemberResult::Rejected(rejected));
     PackageError::TransactionFailed
 }
@@ -275,7 +237,7 @@ fn here_before(entry: &Entry, wtxid: Wtxid) -> MemberResult {
     }
 }
 
-fn sums_of(members: &[Prepared]) -> Aggregate {
+pub(super) fn sums_of(members: &[Prepared]) -> Aggregate {
     let mut sums = Aggregate::default();
     for member in members {
         sums.add(&Aggregate::of(&member.candidate().cost));
@@ -284,7 +246,7 @@ fn sums_of(members: &[Prepared]) -> Aggregate {
 }
 
 impl MemberResult {
-    fn alone(accepted: Accepted) -> Self {
+    pub(super) fn alone(accepted: Accepted) -> Self {
         Self::Accepted {
             effective_fee_rate: FeeRate::of(i128::from(accepted.fee.sat()), accepted.vsize),
             effective_includes: vec![accepted.wtxid],
@@ -305,7 +267,11 @@ impl PackageResult {
         Self::of(Some(error), package, &Results::new())
     }
 
-    fn of(error: Option<PackageError>, package: &[Transaction], results: &Results) -> Self {
+    pub(super) fn of(
+        error: Option<PackageError>,
+        package: &[Transaction],
+        results: &Results,
+    ) -> Self {
         let result_of = |transaction: &Transaction| {
             results
                 .get(&transaction.wtxid())

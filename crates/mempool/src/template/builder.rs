@@ -9,7 +9,7 @@ use synod_ledger::is_final_transaction;
 use super::TemplateLimits;
 use crate::entry::Aggregate;
 use crate::fee_rate::Ratio;
-use crate::graph::{Graph, MiningKey, Slot, Slots};
+use crate::graph::{Graph, MiningKey, Slot};
 
 /// After so many entries in a row that did not fit a nearly full block it counts as full.
 const MAX_CONSECUTIVE_FAILURES: usize = 1_000;
@@ -151,9 +151,7 @@ impl<'g, I: Iterator<Item = &'g MiningKey>> Builder<'g, I> {
         limits: &TemplateLimits,
         filled: &mut Filled,
     ) -> bool {
-        let mut package = self.graph.ancestors(slot);
-        package.retain(|ancestor| self.states[*ancestor as usize] != State::Placed);
-        package.insert(slot);
+        let package = self.unplaced_package(slot);
         let is_final = |member: &Slot| {
             let transaction = self.graph.entry(*member).transaction();
             is_final_transaction(transaction, limits.height, limits.median_time)
@@ -163,7 +161,7 @@ impl<'g, I: Iterator<Item = &'g MiningKey>> Builder<'g, I> {
             self.open.remove(&slot);
             return false;
         }
-        for member in self.graph.sorted(&package) {
+        for &member in &package {
             let cost = self.graph.entry(member).cost();
             filled.weight += cost.weight;
             filled.sigop_cost += cost.sigop_cost;
@@ -182,25 +180,51 @@ impl<'g, I: Iterator<Item = &'g MiningKey>> Builder<'g, I> {
         self.states[slot as usize] = State::Placed;
     }
 
+    /// An entry with those of its ancestors that are not placed, each after its own.
+    ///
+    /// Correctness: the ancestors of what is placed are placed, so they need not be followed.
+    fn unplaced_package(&self, slot: Slot) -> Vec<Slot> {
+        let mut package = vec![slot];
+        let mut next = 0;
+        while let Some(member) = package.get(next) {
+            for parent in &self.graph.entry(*member).parents {
+                if self.states[*parent as usize] != State::Placed && !package.contains(parent) {
+                    package.push(*parent);
+                }
+            }
+            next += 1;
+        }
+        self.graph.sort(&mut package);
+        package
+    }
+
     /// Descendants of what was placed need no longer pay for it.
-    fn relieve_descendants(&mut self, package: &Slots) {
+    fn relieve_descendants(&mut self, package: &[Slot]) {
         for member in package {
-            let own = Aggregate::of(self.graph.entry(*member).cost());
+            let entry = self.graph.entry(*member);
+            if entry.children.is_empty() {
+                continue;
+            }
+            let own = Aggregate::of(entry.cost());
             for slot in self.graph.descendants(*member) {
-                let state = self.states[slot as usize];
-                if matches!(state, State::Placed | State::Barred) {
-                    continue;
-                }
-                if state == State::Open {
-                    self.queue.remove(&self.key_of(slot));
-                }
-                let mut sums = self.sums(slot);
-                sums.subtract(&own);
-                self.open.insert(slot, sums);
-                self.states[slot as usize] = State::Open;
-                self.enqueue(slot);
+                self.relieve(slot, &own);
             }
         }
+    }
+
+    fn relieve(&mut self, slot: Slot, of: &Aggregate) {
+        let state = self.states[slot as usize];
+        if matches!(state, State::Placed | State::Barred) {
+            return;
+        }
+        if state == State::Open {
+            self.queue.remove(&self.key_of(slot));
+        }
+        let mut sums = self.sums(slot);
+        sums.subtract(of);
+        self.open.insert(slot, sums);
+        self.states[slot as usize] = State::Open;
+        self.enqueue(slot);
     }
 }
 

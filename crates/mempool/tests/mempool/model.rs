@@ -294,8 +294,20 @@ fn follow(known: &mut std::collections::BTreeSet<synod_primitives::Txid>, pool: 
     assert_eq!(*known, txids(pool).into_iter().collect());
 }
 
+/// Few enough cases for every run; `PROPTEST_CASES` asks for more.
+fn config() -> Config {
+    let config = Config::default();
+    match std::env::var_os("PROPTEST_CASES") {
+        Some(_) => config,
+        None => Config {
+            cases: 64,
+            ..config
+        },
+    }
+}
+
 proptest! {
-    #![proptest_config(Config { cases: 64, ..Config::default() })]
+    #![proptest_config(config())]
 
     #[test]
     fn invariants_hold_whatever_comes(steps in proptest::collection::vec(step(), 1..120)) {

@@ -303,3 +303,38 @@ fn version_3_families_of_a_package_are_pairs() {
     assert_eq!(code(&result), "TRUC-violation");
     assert!(pool.is_empty());
 }
+
+#[test]
+fn a_package_counts_beside_the_ancestors_of_its_parents() {
+    let mut chain = Chain::new();
+    let mut pool = crowded(&mut chain);
+    let mut last = pay(chain.fund(), COIN, 20_000);
+    admit(&mut pool, &chain, &last);
+    for _ in 1..23 {
+        last = pay(last.outpoint(0), last.outputs()[0].value.sat(), 20_000);
+        admit(&mut pool, &chain, &last);
+    }
+    let below = |from: &Transaction, fee| pay(from.outpoint(0), from.outputs()[0].value.sat(), fee);
+    let parent = below(&last, 200);
+    let fits = [parent.clone(), below(&parent, 20_000)];
+    assert_eq!(
+        pool.test_package(&fits, &chain.context(), Options::default())
+            .error,
+        {
+            // A test does without the package's fees.
+            Some(synod_mempool::PackageError::TransactionFailed)
+        }
+    );
+    let mut longer = pool.clone();
+    assert_eq!(
+        submit(&mut pool, &chain, &fits).error,
+        None,
+        "23 and 2 are 25"
+    );
+    admit(&mut longer, &chain, &below(&last, 20_000));
+    let last = below(&last, 20_000);
+    let parent = below(&last, 200);
+    let exceeds = [parent.clone(), below(&parent, 20_000)];
+    let result = submit(&mut longer, &chain, &exceeds);
+    assert_eq!(code(&result), "package-mempool-limits");
+}

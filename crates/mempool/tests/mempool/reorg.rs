@@ -1,5 +1,6 @@
 //! Blocks, and reorganisations.
 
+use synod_ledger::SignatureCache;
 use synod_mempool::{Mempool, Policy};
 use synod_primitives::{Block, Height, Transaction};
 
@@ -308,4 +309,89 @@ fn the_coins_that_a_reorganisation_needs_are_named() {
     let mut expected = vec![confirmed_coin, late_coin];
     expected.sort_unstable();
     assert_eq!(pool.reorg_coins(fork), expected);
+}
+
+#[test]
+fn a_returning_transaction_whose_script_is_not_standard_goes_with_its_children() {
+    let mut chain = Chain::new();
+    let mut pool = pool();
+    let script: &[u8] = &[0xb9, 0x51];
+    let output = synod_script::template::p2wsh(&synod_primitives::sha256(script));
+    let coin = chain.fund_with(COIN, output.as_bytes(), false, Height(START - 5));
+    let mut odd = Draft::new(&[coin], &[COIN - 1_000]);
+    odd.inputs[0].witness = synod_primitives::Witness::from_items(&[script]);
+    let odd = odd.build();
+    let child = pay(odd.outpoint(0), COIN - 1_000, 1_000);
+    let grandchild = pay(child.outpoint(0), COIN - 2_000, 1_000);
+    connect(&mut pool, &mut chain, &[odd.clone(), child.clone()]);
+    admit(&mut pool, &chain, &grandchild);
+    let fork = disconnect(&mut pool, &mut chain, 1);
+    pool.finish_reorg(&chain.context(), fork);
+    assert!(pool.is_empty());
+    check(&pool, &chain);
+    let flags = chain.rules.script_flags(chain.height().next());
+    assert!(
+        !pool.is_verified(&odd.wtxid(), flags),
+        "what fails is not remembered as valid"
+    );
+}
+
+#[test]
+fn scripts_of_returning_transactions_may_be_verified_elsewhere() {
+    let mut chain = Chain::new();
+    let mut pool = pool();
+    let kept = pay(chain.fund(), COIN, 1_000);
+    let unverified = pay(chain.fund(), COIN, 1_000);
+    let child = pay(unverified.outpoint(0), COIN - 1_000, 1_000);
+    connect(
+        &mut pool,
+        &mut chain,
+        &[kept.clone(), unverified.clone(), child.clone()],
+    );
+    let fork = disconnect(&mut pool, &mut chain, 1);
+    let context = chain.context();
+    pool.finish_reorg_with(&context, fork, |prepared| {
+        assert_eq!(prepared.len(), 3);
+        // In another order, and one without an answer.
+        let wanted = prepared.into_iter().rev();
+        let wanted = wanted.filter(|it| it.transaction().txid() != unverified.txid());
+        wanted.map(synod_mempool::Prepared::verify).collect()
+    });
+    assert_eq!(
+        txids(&pool),
+        vec![kept.txid()],
+        "what has no answer is not admitted"
+    );
+    check(&pool, &chain);
+    let flags = chain.rules.script_flags(chain.height().next());
+    assert!(pool.is_verified(&kept.wtxid(), flags));
+    assert!(!pool.is_verified(&unverified.wtxid(), flags));
+}
+
+#[test]
+fn an_entry_that_lost_another_parent_meanwhile_does_not_come_back() {
+    let mut chain = Chain::new();
+    let (coin, shared) = (chain.fund(), chain.fund());
+    let confirmed = pay(coin, COIN, 1_000);
+    let strong = pay(shared, COIN, 50_000);
+    let mut pool = pool();
+    let weak = pay(shared, COIN, 1_000);
+    admit(&mut pool, &chain, &weak);
+    let block = chain.block(std::slice::from_ref(&confirmed));
+    chain.connect(&block);
+    pool.remove_for_block(&block, chain.now);
+    let inputs = [confirmed.outpoint(0), weak.outpoint(0)];
+    let both = Draft::new(&inputs, &[COIN]).build();
+    admit(&mut pool, &chain, &both);
+    // The block that goes holds the strong spend as well, which replaces the weak one.
+    let block = chain.disconnect();
+    let mut transactions = block.transactions()[1..].to_vec();
+    transactions.push(strong.clone());
+    let wider = chain.block(&transactions);
+    pool.add_disconnected(&wider);
+    let fork = chain.height();
+    pool.finish_reorg(&chain.context(), fork);
+    check(&pool, &chain);
+    assert!(pool.find(&strong.txid()).is_some());
+    assert!(pool.find(&both.txid()).is_none());
 }
