@@ -17,7 +17,12 @@ pub const ALLOWED: &[(&str, &[&str])] = &[
     ("synod-blockfile", &["synod-primitives"]),
     (
         "synod-ledger",
-        &["synod-primitives", "synod-sigcheck", "synod-script", "synod-chainspec"],
+        &[
+            "synod-primitives",
+            "synod-sigcheck",
+            "synod-script",
+            "synod-chainspec",
+        ],
     ),
     (
         "synod-mempool",
@@ -30,7 +35,10 @@ pub const ALLOWED: &[(&str, &[&str])] = &[
         ],
     ),
     ("synod-engine", &["synod-primitives", "synod-chainspec"]),
-    ("synod-engine-pow", &["synod-primitives", "synod-chainspec", "synod-engine"]),
+    (
+        "synod-engine-pow",
+        &["synod-primitives", "synod-chainspec", "synod-engine"],
+    ),
     (
         "synod-node-core",
         &[
@@ -46,7 +54,10 @@ pub const ALLOWED: &[(&str, &[&str])] = &[
     ),
     ("synod-store", &["synod-primitives", "synod-ledger"]),
     ("synod-api", &[]),
-    ("synod-gossip", &["synod-primitives", "synod-node-core", "synod-api"]),
+    (
+        "synod-gossip",
+        &["synod-primitives", "synod-node-core", "synod-api"],
+    ),
     ("synod-service", &["synod-api"]),
     (
         "synod-testkit",
@@ -81,13 +92,30 @@ pub const ALLOWED: &[(&str, &[&str])] = &[
             "synod-service",
         ],
     ),
-    ("synod-miner", &["synod-primitives", "synod-api", "synod-service"]),
+    (
+        "synod-miner",
+        &["synod-primitives", "synod-api", "synod-service"],
+    ),
     (
         "synod-explorer",
-        &["synod-primitives", "synod-sigcheck", "synod-script", "synod-api", "synod-service"],
+        &[
+            "synod-primitives",
+            "synod-sigcheck",
+            "synod-script",
+            "synod-api",
+            "synod-service",
+        ],
     ),
     ("synod-wallet-core", &[]),
-    ("synod-wallet", &["synod-wallet-core", "synod-api", "synod-service"]),
+    (
+        "synod-wallet",
+        &[
+            "synod-wallet-core",
+            "synod-wallet-cold",
+            "synod-api",
+            "synod-service",
+        ],
+    ),
     ("synod-wallet-cold", &["synod-wallet-core"]),
     (
         "synod",
@@ -100,6 +128,7 @@ pub const ALLOWED: &[(&str, &[&str])] = &[
             "synod-miner",
             "synod-explorer",
             "synod-wallet",
+            "synod-wallet-core",
         ],
     ),
     ("xtask", &[]),
@@ -114,7 +143,10 @@ pub fn violations() -> Result<Vec<String>> {
     let metadata = metadata::load(false)?;
     let mut found = Vec::new();
     let packages = metadata["packages"].as_array().cloned().unwrap_or_default();
-    let ours: Vec<&str> = packages.iter().filter_map(|it| it["name"].as_str()).collect();
+    let ours: Vec<&str> = packages
+        .iter()
+        .filter_map(|it| it["name"].as_str())
+        .collect();
     for package in &packages {
         let name = package["name"].as_str().unwrap_or_default();
         let Some(below) = allowed.get(name) else {

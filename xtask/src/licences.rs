@@ -43,7 +43,9 @@ pub fn violations() -> Result<Vec<String>> {
 fn is_allowed(expression: &str) -> bool {
     let plain = expression.replace(['(', ')'], " ").replace('/', " OR ");
     plain.split(" OR ").any(|choice| {
-        choice.split(" AND ").all(|licence| ALLOWED.contains(&licence.trim()))
+        choice
+            .split(" AND ")
+            .all(|licence| ALLOWED.contains(&licence.trim()))
     })
 }
 

@@ -22,7 +22,14 @@ pub fn load(with_dependencies: bool) -> Result<Value> {
     if !with_dependencies {
         command.arg("--no-deps");
     }
-    let output = command.current_dir(root()).output().context("cargo metadata")?;
-    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let output = command
+        .current_dir(root())
+        .output()
+        .context("cargo metadata")?;
+    ensure!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     Ok(serde_json::from_slice(&output.stdout)?)
 }

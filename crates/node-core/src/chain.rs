@@ -173,7 +173,7 @@ impl Chain {
     pub(crate) fn store_block(
         &mut self,
         block: &Arc<Block>,
-        now: u32,
+        now: u64,
     ) -> Result<Option<EntryId>, Refusal> {
         let hash = block.hash();
         if let Some(refusal) = self.known_refusal(hash) {
@@ -364,7 +364,8 @@ impl Chain {
         if self.coins.is_over(self.settings.coins_cache_bytes) {
             batch.coins = Some(self.take_coins());
         }
-        if !batch.is_empty() {
+        // Without content a synced batch still brings deferred ones before it to the disk.
+        if !batch.is_empty() || durability == Durability::Synced {
             self.storage.commit(batch)?;
         }
         self.work.stored_tip = Some(self.tree.tip());

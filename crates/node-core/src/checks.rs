@@ -68,7 +68,7 @@ impl Chain {
         &mut self,
         parent: EntryId,
         header: &Header,
-        now: u32,
+        now: u64,
     ) -> Result<EntryId, Refusal> {
         let below = &self.tree.entry(parent).record;
         if let Status::Failed { at, .. } = &below.status {
@@ -79,7 +79,7 @@ impl Chain {
             height: below.height.next(),
             parent_time: below.header.time,
             parent_median_time: self.tree.median_time_past(parent),
-            now: now.into(),
+            now,
         };
         let hash = header.block_hash();
         self.engine
@@ -104,7 +104,7 @@ impl Chain {
     pub fn insert_headers(
         &mut self,
         headers: &[(Header, Bytes)],
-        now: u32,
+        now: u64,
     ) -> Result<Option<EntryId>, Refusal> {
         let mut last = None;
         for (header, proof) in headers {
@@ -126,6 +126,15 @@ impl Chain {
             last = Some(self.insert_checked_header(parent, header, now)?);
         }
         Ok(last)
+    }
+
+    /// Says whether the branch up to a header may become active, or is close enough to be
+    /// worth having, as the engine judges it.
+    #[must_use]
+    pub fn is_worth_fetching(&self, end: EntryId) -> bool {
+        let tip = self.tree.entry(self.tree.tip()).branch_end();
+        self.engine
+            .is_worth_storing(&self.tree.entry(end).branch_end(), &tip)
     }
 
     pub(crate) fn refuse_header(&mut self, hash: BlockHash, error: &EngineError) -> Refusal {

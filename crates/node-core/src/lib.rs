@@ -13,6 +13,7 @@ mod checks;
 mod coins;
 mod event;
 mod memory;
+mod node;
 mod open;
 mod orphans;
 mod recent;
@@ -26,11 +27,12 @@ mod verdict;
 pub use chain::{Chain, ChainSettings, MAX_UNCOMMITTED_BYTES, TipChange};
 pub use event::Event;
 pub use memory::MemoryStorage;
+pub use node::{Admissions, Node, Settings, SharedMempool};
 pub use open::engine_of;
 pub use storage::{
     Batch, ChainChange, CoinsFlush, Durability, HeaderRecord, Status, Storage, StorageError, Stored,
 };
 pub use submit::{Submission, View};
-pub use template::{BlockTemplate, EXTRA_NONCE_BYTES, FoundWork, TemplateParts};
+pub use template::{BlockTemplate, EXTRA_NONCE_BYTES, FoundWork, TemplateEntry, TemplateParts};
 pub use tree::{BlockTree, Entry, EntryId};
 pub use verdict::{Accepted, Blame, NodeError, Placement, Refusal};

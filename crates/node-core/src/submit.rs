@@ -20,7 +20,7 @@ impl Chain {
     pub fn submit_blocks(
         &mut self,
         raws: &[Bytes],
-        now: u32,
+        now: u64,
         durability: Durability,
         cache: &dyn SignatureCache,
     ) -> Result<Submission, StorageError> {
@@ -43,7 +43,7 @@ impl Chain {
     fn take_in(
         &mut self,
         raw: &Bytes,
-        now: u32,
+        now: u64,
         cache: &dyn SignatureCache,
     ) -> Result<Result<Step, Refusal>, StorageError> {
         let block = match Block::decode(raw) {
@@ -88,7 +88,7 @@ impl Chain {
     }
 
     /// Takes in the blocks that waited for `parent`, and those that waited for them.
-    fn adopt_orphans(&mut self, parent: BlockHash, now: u32) {
+    fn adopt_orphans(&mut self, parent: BlockHash, now: u64) {
         let mut parents = vec![parent];
         while let Some(parent) = parents.pop() {
             for child in self.memory.orphans.take_children(parent) {

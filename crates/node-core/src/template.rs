@@ -1,5 +1,7 @@
 //! Block templates: everything that a miner needs to look for a block.
 
+use std::sync::Arc;
+
 use synod_primitives::encode::{write_count, write_var_bytes};
 use synod_primitives::merkle;
 use synod_primitives::{
@@ -44,7 +46,7 @@ pub struct BlockTemplate {
     /// The siblings of the coinbase on the way to the Merkle root.
     pub merkle_branch: Vec<[u8; 32]>,
     /// The transactions after the coinbase.
-    pub transactions: Vec<Transaction>,
+    pub transactions: Vec<TemplateEntry>,
     has_witness_commitment: bool,
 }
 
@@ -72,9 +74,18 @@ pub struct TemplateParts {
     /// Whether segregated witness is in force.
     pub has_witness_commitment: bool,
     /// The transactions after the coinbase, parents before children.
-    pub transactions: Vec<Transaction>,
+    pub transactions: Vec<TemplateEntry>,
     /// Their fees.
     pub fees: Amount,
+}
+
+/// A transaction of a template.
+#[derive(Clone, Debug)]
+pub struct TemplateEntry {
+    /// The transaction.
+    pub transaction: Arc<Transaction>,
+    /// What it pays.
+    pub fee: Amount,
 }
 
 impl BlockTemplate {
@@ -105,7 +116,10 @@ impl BlockTemplate {
             output.encode_into(&mut suffix);
         }
         suffix.extend_from_slice(&0u32.to_le_bytes());
-        let ids = parts.transactions.iter().map(|tx| tx.txid().to_bytes());
+        let ids = parts
+            .transactions
+            .iter()
+            .map(|it| it.transaction.txid().to_bytes());
         let leaves = std::iter::once([0; 32]).chain(ids).collect();
         Self {
             height: parts.height,
@@ -171,7 +185,11 @@ impl BlockTemplate {
         };
         let mut transactions = Vec::with_capacity(1 + self.transactions.len());
         transactions.push(coinbase);
-        transactions.extend_from_slice(&self.transactions);
+        transactions.extend(
+            self.transactions
+                .iter()
+                .map(|it| Transaction::clone(&it.transaction)),
+        );
         Block::new(self.header(work), transactions)
     }
 }
@@ -222,7 +240,10 @@ fn coinbase_outputs(parts: &TemplateParts, value: Amount) -> Vec<TxOut> {
         outputs.push(data([&[0x6a, 36][..], b"SYND", &id].concat()));
     }
     if parts.has_witness_commitment {
-        let ids = parts.transactions.iter().map(|tx| tx.wtxid().to_bytes());
+        let ids = parts
+            .transactions
+            .iter()
+            .map(|it| it.transaction.wtxid().to_bytes());
         let root = merkle::root(std::iter::once([0; 32]).chain(ids).collect()).hash;
         let commitment = sha256d(&[root, WITNESS_RESERVED_VALUE].concat());
         outputs.push(data(

@@ -9,7 +9,7 @@ use super::http::{Http, constructors};
 use super::{ClientError, EventStream, SLOW_TIMEOUT};
 use crate::HashHex;
 use crate::node::{
-    AddPeer, BlockBody, ChainStatus, ChainTip, DevHash, DevMine, DevMined, DevTime, FeeEstimates,
+    AddPeer, BlockBody, ChainStatus, ChainTip, ChainTips, DevHash, DevMine, DevMined, DevTime, FeeEstimates,
     FinalityProof, HeaderPage, MempoolEntry, MempoolPage, MempoolStatus, OutputBody, PackageResult,
     PeerBody, StateDigest, SubmitBlock, SubmitTransaction, SubmitWork, Template, TemplateQuery,
     TestTransaction, Topic, TransactionBody, mining,
@@ -42,9 +42,9 @@ impl NodeClient {
 
     /// Reads `GET /v1/chain/tips`.
     pub async fn tips(&self) -> Result<Vec<ChainTip>, ClientError> {
-        self.http
-            .json(self.http.get(&["v1", "chain", "tips"], &[]))
-            .await
+        let request = self.http.get(&["v1", "chain", "tips"], &[]);
+        let body: ChainTips = self.http.json(request).await?;
+        Ok(body.tips)
     }
 
     /// Reads `GET /v1/chain/headers?from=&limit=`.
@@ -241,12 +241,10 @@ impl NodeClient {
             .await
     }
 
-    /// Drops a peer by `DELETE /v1/peers?url=` (token).
-    pub async fn remove_peer(&self, url: &str) -> Result<(), ClientError> {
-        let request = self
-            .http
-            .request(Method::DELETE, &["v1", "peers"], &[("url", url)]);
-        self.http.empty(request).await
+    /// Drops a peer by `DELETE /v1/peers/{id}` (token).
+    pub async fn remove_peer(&self, id: u64) -> Result<(), ClientError> {
+        let path = ["v1", "peers", &id.to_string()];
+        self.http.empty(self.http.request(Method::DELETE, &path, &[])).await
     }
 
     /// Opens `GET /v1/events?topics=`, after the event `last_event_id` where one is given.

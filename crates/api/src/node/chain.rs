@@ -82,7 +82,14 @@ pub enum TipStatus {
     Invalid,
 }
 
-/// The end of a branch: `GET /v1/chain/tips`.
+/// The ends of branches, the latest to arrive first: `GET /v1/chain/tips`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ChainTips {
+    /// The ends; the active tip is always among them.
+    pub tips: Vec<ChainTip>,
+}
+
+/// The end of a branch.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ChainTip {
     /// Its height.

@@ -43,8 +43,6 @@ pub struct MempoolEntry {
     pub weight: u32,
     /// When it was accepted, in Unix seconds.
     pub time: u64,
-    /// The tip's height when it was accepted.
-    pub height: u32,
     /// Unconfirmed transactions that it builds on, itself included.
     pub ancestor_count: u32,
     /// Their virtual bytes.
@@ -65,7 +63,7 @@ pub struct MempoolEntry {
     pub is_replaceable: bool,
 }
 
-/// Entries by ascending id.
+/// Entries in the order of their arrival: `GET /v1/mempool/entries`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct MempoolPage {
     /// The entries.

@@ -48,7 +48,7 @@ pub enum PeerDirection {
     Outbound,
 }
 
-/// Names a peer: `POST /v1/peers`; `DELETE /v1/peers?url=` drops it.
+/// Names a peer: `POST /v1/peers`; `DELETE /v1/peers/{id}` drops it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AddPeer {

@@ -1,0 +1,223 @@
+//! The binary bodies between nodes: headers with their proofs, and frames of blocks or
+//! transactions.
+//!
+//! A header travels as its 80 bytes, then the length of the engine's proof as four bytes
+//! little-endian, then the proof. A frame is a length as four bytes little-endian and so
+//! many bytes. There is no count: the end of the body is the end of the list.
+
+use bytes::{Buf, Bytes, BytesMut};
+use synod_primitives::Header;
+
+pub use synod_api::p2p::{MAX_HEADERS, MAX_PROOF_BYTES};
+
+/// The most bytes of a frame: a block of greatest weight.
+pub const MAX_FRAME_BYTES: usize = 4_000_000;
+/// The bytes of blocks in one answer past which no further block is added.
+pub const BLOCKS_ANSWER_BYTES: usize = 8 << 20;
+
+/// Bytes from a peer that are no list of headers or frames.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum WireError {
+    /// The body ends inside an item.
+    #[error("the body ends inside an item")]
+    Truncated,
+    /// An item, or the list, is longer than the limit.
+    #[error("an item or the list is past its limit")]
+    TooLong,
+}
+
+/// Appends a header and its proof.
+///
+/// # Panics
+/// When the proof is longer than 4 GiB.
+pub fn write_header(out: &mut Vec<u8>, header: &Header, proof: &[u8]) {
+    out.extend_from_slice(&header.encode());
+    write_frame(out, proof);
+}
+
+/// Appends a frame.
+///
+/// # Panics
+/// When the item is longer than 4 GiB.
+pub fn write_frame(out: &mut Vec<u8>, item: &[u8]) {
+    let length = u32::try_from(item.len()).expect("items are far below 4 GiB");
+    out.extend_from_slice(&length.to_le_bytes());
+    out.extend_from_slice(item);
+}
+
+/// Reads all headers of a body.
+///
+/// # Errors
+/// A body that ends inside an item, a proof or a list past its limit.
+pub fn read_headers(mut body: Bytes) -> Result<Vec<(Header, Bytes)>, WireError> {
+    let mut headers = Vec::new();
+    while !body.is_empty() {
+        if headers.len() == MAX_HEADERS {
+            return Err(WireError::TooLong);
+        }
+        let bytes = body.get(..Header::SIZE).ok_or(WireError::Truncated)?;
+        let header = Header::decode(bytes.try_into().map_err(|_| WireError::Truncated)?);
+        body.advance(Header::SIZE);
+        let proof = take_frame(&mut body, MAX_PROOF_BYTES)?.ok_or(WireError::Truncated)?;
+        headers.push((header, proof));
+    }
+    Ok(headers)
+}
+
+/// Splits a body into frames as its bytes arrive.
+#[derive(Debug, Default)]
+pub struct FrameReader {
+    buffer: BytesMut,
+}
+
+impl FrameReader {
+    /// Takes in more bytes.
+    pub fn push(&mut self, bytes: &[u8]) {
+        self.buffer.extend_from_slice(bytes);
+    }
+
+    /// Takes the next whole frame, `None` until it is there.
+    ///
+    /// # Errors
+    /// A frame past its limit.
+    pub fn next_frame(&mut self) -> Result<Option<Bytes>, WireError> {
+        let Some(length) = frame_length(&self.buffer, MAX_FRAME_BYTES)? else {
+            return Ok(None);
+        };
+        if self.buffer.len() < 4 + length {
+            return Ok(None);
+        }
+        self.buffer.advance(4);
+        Ok(Some(self.buffer.split_to(length).freeze()))
+    }
+
+    /// Ends the body.
+    ///
+    /// # Errors
+    /// Bytes of an unfinished frame are left.
+    pub fn finish(&self) -> Result<(), WireError> {
+        if self.buffer.is_empty() {
+            Ok(())
+        } else {
+            Err(WireError::Truncated)
+        }
+    }
+}
+
+/// Reads all frames of a body, at most `limit`.
+///
+/// # Errors
+/// A body that ends inside a frame, a frame or a list past its limit.
+pub fn read_frames(mut body: Bytes, limit: usize) -> Result<Vec<Bytes>, WireError> {
+    let mut frames = Vec::new();
+    while !body.is_empty() {
+        if frames.len() == limit {
+            return Err(WireError::TooLong);
+        }
+        frames.push(take_frame(&mut body, MAX_FRAME_BYTES)?.ok_or(WireError::Truncated)?);
+    }
+    Ok(frames)
+}
+
+fn frame_length(bytes: &[u8], limit: usize) -> Result<Option<usize>, WireError> {
+    let Some(length) = bytes.first_chunk::<4>() else {
+        return Ok(None);
+    };
+    let length = u32::from_le_bytes(*length) as usize;
+    if length > limit {
+        Err(WireError::TooLong)
+    } else {
+        Ok(Some(length))
+    }
+}
+
+fn take_frame(body: &mut Bytes, limit: usize) -> Result<Option<Bytes>, WireError> {
+    let Some(length) = frame_length(body, limit)? else {
+        return Ok(None);
+    };
+    if body.len() < 4 + length {
+        return Ok(None);
+    }
+    body.advance(4);
+    Ok(Some(body.split_to(length)))
+}
+
+#[cfg(test)]
+mod tests {
+    use synod_primitives::{BlockHash, CompactTarget, MerkleRoot};
+
+    use super::*;
+
+    fn header(nonce: u32) -> Header {
+        Header {
+            version: 1,
+            previous_block_hash: BlockHash::ZERO,
+            merkle_root: MerkleRoot::ZERO,
+            time: 1,
+            bits: CompactTarget(0x207f_ffff),
+            nonce,
+        }
+    }
+
+    #[test]
+    fn headers_read_back_and_a_cut_body_is_refused() {
+        let mut body = Vec::new();
+        write_header(&mut body, &header(1), &[]);
+        write_header(&mut body, &header(2), b"proof");
+        let body = Bytes::from(body);
+        let headers = read_headers(body.clone()).expect("two headers");
+        assert_eq!(headers[0], (header(1), Bytes::new()));
+        assert_eq!(headers[1], (header(2), Bytes::from_static(b"proof")));
+        for end in (1..body.len()).filter(|end| *end != 84) {
+            assert_eq!(
+                read_headers(body.slice(..end)),
+                Err(WireError::Truncated),
+                "{end}"
+            );
+        }
+    }
+
+    #[test]
+    fn one_header_more_than_the_limit_is_refused() {
+        let mut body = Vec::new();
+        for nonce in 0..MAX_HEADERS as u32 {
+            write_header(&mut body, &header(nonce), &[]);
+        }
+        assert_eq!(
+            read_headers(body.clone().into()).map(|list| list.len()),
+            Ok(MAX_HEADERS)
+        );
+        write_header(&mut body, &header(0), &[]);
+        assert_eq!(read_headers(body.into()), Err(WireError::TooLong));
+    }
+
+    #[test]
+    fn frames_come_out_whole_however_the_bytes_arrive() {
+        let mut body = Vec::new();
+        write_frame(&mut body, b"first");
+        write_frame(&mut body, b"");
+        write_frame(&mut body, &[7; 300]);
+        let mut reader = FrameReader::default();
+        let mut frames = Vec::new();
+        for byte in &body {
+            reader.push(&[*byte]);
+            while let Some(frame) = reader.next_frame().expect("short frames") {
+                frames.push(frame);
+            }
+        }
+        assert_eq!(reader.finish(), Ok(()));
+        assert_eq!(Ok(frames), read_frames(body.clone().into(), 3));
+        assert_eq!(read_frames(body.into(), 2), Err(WireError::TooLong));
+    }
+
+    #[test]
+    fn a_frame_past_the_limit_is_refused_before_its_bytes_arrive() {
+        let mut reader = FrameReader::default();
+        reader.push(&(MAX_FRAME_BYTES as u32 + 1).to_le_bytes());
+        assert_eq!(reader.next_frame(), Err(WireError::TooLong));
+        reader = FrameReader::default();
+        reader.push(&[1, 0, 0]);
+        assert_eq!(reader.next_frame(), Ok(None));
+        assert_eq!(reader.finish(), Err(WireError::Truncated));
+    }
+}

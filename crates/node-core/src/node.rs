@@ -1,0 +1,463 @@
+//! A node: a chain and the mempool on top of it, kept in step.
+
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use bytes::Bytes;
+use rayon::prelude::*;
+use synod_chainspec::ChainSpec;
+use synod_ledger::{Coin, HashKey, Lookup};
+use synod_mempool::{
+    self as mempool, Context, Mempool, Options, Policy, Prepared, Rejected, TemplateLimits,
+};
+use synod_primitives::{Amount, BlockHash, Height, OutPoint, Script, Transaction};
+
+use crate::chain::{Chain, ChainSettings, TipChange};
+use crate::coins::BranchTimes;
+use crate::event::Event;
+use crate::storage::{Durability, Storage, StorageError};
+use crate::submit::View;
+use crate::template::{BlockTemplate, TemplateEntry, TemplateParts};
+use crate::verdict::{Accepted, NodeError, Refusal};
+
+/// The mempool as a node shares it with its readers.
+pub type SharedMempool = Arc<RwLock<Mempool>>;
+
+/// Limits and choices of a node.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Of the chain.
+    pub chain: ChainSettings,
+    /// Of the mempool.
+    pub policy: Policy,
+}
+
+/// A chain and its mempool. One owner makes all changes, in order; the mempool may be read by
+/// others meanwhile.
+pub struct Node {
+    chain: Chain,
+    mempool: SharedMempool,
+    events: Vec<Event>,
+}
+
+/// What came of transactions that were submitted, in their order.
+pub type Admissions = Vec<Result<mempool::Accepted, Rejected>>;
+
+impl Node {
+    /// Opens a node on what storage has, with an empty mempool.
+    ///
+    /// # Errors
+    /// Storage failed, is damaged, or holds another chain.
+    pub fn open(
+        spec: &ChainSpec,
+        storage: Box<dyn Storage>,
+        settings: Settings,
+        now: u64,
+    ) -> Result<Self, StorageError> {
+        let (k0, k1) = settings.chain.hash_key;
+        let chain = Chain::open(spec, storage, settings.chain)?;
+        let mempool = Mempool::new(settings.policy, HashKey::new(k1, k0));
+        let mempool = Arc::new(RwLock::new(mempool));
+        let mut node = Self {
+            chain,
+            mempool,
+            events: Vec::new(),
+        };
+        let change = node.chain.settle(&*read(&node.mempool))?;
+        node.follow(&change, now)?;
+        Ok(node)
+    }
+
+    /// Borrows the chain.
+    #[must_use]
+    pub fn chain(&self) -> &Chain {
+        &self.chain
+    }
+
+    /// Borrows the chain, to read blocks.
+    pub fn chain_mut(&mut self) -> &mut Chain {
+        &mut self.chain
+    }
+
+    /// Returns what readers may see of the chain.
+    #[must_use]
+    pub fn view(&self) -> View {
+        self.chain.view()
+    }
+
+    /// Shares the mempool with readers.
+    #[must_use]
+    pub fn mempool(&self) -> SharedMempool {
+        Arc::clone(&self.mempool)
+    }
+
+    /// Takes the events since the last time, oldest first.
+    pub fn take_events(&mut self) -> Vec<Event> {
+        std::mem::take(&mut self.events)
+    }
+
+    /// Takes in raw blocks in order; all is durable, as `durability` says, when it returns.
+    ///
+    /// # Errors
+    /// Storage failed; the node must then be opened again. What is wrong with a block is in
+    /// its own verdict.
+    pub fn submit_blocks(
+        &mut self,
+        raws: &[Bytes],
+        now: u64,
+        durability: Durability,
+    ) -> Result<Vec<Result<Accepted, Refusal>>, StorageError> {
+        let submission = self
+            .chain
+            .submit_blocks(raws, now, durability, &*read(&self.mempool))?;
+        self.follow(&submission.change, now)?;
+        Ok(submission.verdicts)
+    }
+
+    /// Treats a block and all above it as invalid.
+    ///
+    /// # Errors
+    /// The block is not known or is the genesis block; storage failed.
+    pub fn invalidate(&mut self, hash: BlockHash, now: u64) -> Result<(), NodeError> {
+        let change = self.chain.invalidate(hash)?;
+        Ok(self.follow(&change, now)?)
+    }
+
+    /// Forgets that a block was found invalid.
+    ///
+    /// # Errors
+    /// The block is not known or is the genesis block; storage failed.
+    pub fn reconsider(&mut self, hash: BlockHash, now: u64) -> Result<(), NodeError> {
+        let change = self.chain.reconsider(hash)?;
+        Ok(self.follow(&change, now)?)
+    }
+
+    /// Brings the mempool after the chain and notes what happened.
+    fn follow(&mut self, change: &TipChange, now: u64) -> Result<(), StorageError> {
+        if change.is_empty() {
+            return Ok(());
+        }
+        let mut height = change.fork_height.0 + change.disconnected.len() as u32;
+        for hash in &change.disconnected {
+            let block = self.chain.block(*hash)?;
+            write(&self.mempool).add_disconnected(&block);
+            self.events.push(Event::BlockDisconnected {
+                hash: *hash,
+                height: height.into(),
+            });
+            height -= 1;
+        }
+        for hash in &change.connected {
+            let block = self.chain.block(*hash)?;
+            write(&self.mempool).remove_for_block(&block, now);
+            height += 1;
+            self.events.push(Event::BlockConnected {
+                hash: *hash,
+                height: height.into(),
+            });
+        }
+        if !change.disconnected.is_empty() {
+            let wanted = read(&self.mempool).reorg_coins(change.fork_height);
+            self.fetch(wanted)?;
+            write(&self.mempool).finish_reorg(&context(&self.chain, now), change.fork_height);
+            self.events.push(Event::Reorganized {
+                fork_height: change.fork_height,
+                disconnected: change.disconnected.clone(),
+                connected: change.connected.clone(),
+            });
+        }
+        self.note_mempool_events();
+        Ok(())
+    }
+
+    fn note_mempool_events(&mut self) {
+        let taken = write(&self.mempool).take_events();
+        self.events
+            .extend(taken.events.into_iter().map(Event::from));
+    }
+
+    fn fetch(&mut self, outpoints: Vec<OutPoint>) -> Result<(), StorageError> {
+        let missing = self.chain.coins.missing_of(outpoints);
+        self.chain.fetch_coins(missing)
+    }
+
+    /// Reads the coins that transactions spend and bounds the memory that they take.
+    fn fetch_for(&mut self, transactions: &[Transaction]) -> Result<(), StorageError> {
+        let wanted: Vec<OutPoint> = {
+            let mempool = read(&self.mempool);
+            transactions
+                .iter()
+                .flat_map(|tx| mempool.wanted_coins(tx))
+                .collect()
+        };
+        self.make_room_for_coins()?;
+        self.fetch(wanted)
+    }
+
+    /// Security: what is asked for is remembered, also that a coin is not there, so questions
+    /// alone could fill the memory.
+    fn make_room_for_coins(&mut self) -> Result<(), StorageError> {
+        if self
+            .chain
+            .coins
+            .is_over(self.chain.settings.coins_cache_bytes)
+        {
+            self.chain.flush()?;
+        }
+        Ok(())
+    }
+
+    /// Submits transactions to the mempool, in order; scripts are verified on all threads.
+    ///
+    /// # Errors
+    /// Storage failed; the node must then be opened again.
+    pub fn submit_transactions(
+        &mut self,
+        transactions: &[Transaction],
+        options: Options,
+        now: u64,
+    ) -> Result<Admissions, StorageError> {
+        self.fetch_for(transactions)?;
+        let context = context(&self.chain, now);
+        let mut results: Vec<Option<Result<mempool::Accepted, Rejected>>> = Vec::new();
+        let mut prepared = Vec::new();
+        {
+            let mempool = read(&self.mempool);
+            for (index, transaction) in transactions.iter().enumerate() {
+                let step = mempool.prepare(transaction, &context, options);
+                results.push(None);
+                match step {
+                    Ok(step) => prepared.push((index, step)),
+                    // A parent may stand before it in the same list.
+                    Err(error) if error.missing_parents().is_some() => {}
+                    Err(error) => results[index] = Some(Err(error)),
+                }
+            }
+        }
+        for (index, verified) in self.verify_all(prepared) {
+            let inserted = verified.and_then(|it| write(&self.mempool).insert(it, &context));
+            results[index] = Some(inserted);
+        }
+        let finished = results
+            .into_iter()
+            .zip(transactions)
+            .map(|(result, transaction)| {
+                result
+                    .unwrap_or_else(|| write(&self.mempool).accept(transaction, &context, options))
+            });
+        let admissions = finished.collect();
+        self.note_mempool_events();
+        Ok(admissions)
+    }
+
+    fn verify_all(
+        &self,
+        prepared: Vec<(usize, Prepared)>,
+    ) -> Vec<(usize, Result<mempool::Verified, Rejected>)> {
+        if prepared.len() < 2 || self.chain.settings.threads < 2 {
+            return prepared
+                .into_iter()
+                .map(|(index, it)| (index, it.verify()))
+                .collect();
+        }
+        self.chain.pool.install(|| {
+            prepared
+                .into_par_iter()
+                .map(|(index, it)| (index, it.verify()))
+                .collect()
+        })
+    }
+
+    /// Checks a transaction as submitting it would, and changes nothing.
+    ///
+    /// # Errors
+    /// Storage failed; the node must then be opened again.
+    pub fn test_transaction(
+        &mut self,
+        transaction: &Transaction,
+        options: Options,
+        now: u64,
+    ) -> Result<Result<mempool::Accepted, Rejected>, StorageError> {
+        self.fetch_for(std::slice::from_ref(transaction))?;
+        let context = context(&self.chain, now);
+        Ok(read(&self.mempool).test_accept(transaction, &context, options))
+    }
+
+    /// Submits a package: parents and the child that pays for them.
+    ///
+    /// # Errors
+    /// Storage failed; the node must then be opened again.
+    pub fn submit_package(
+        &mut self,
+        transactions: &[Transaction],
+        options: Options,
+        now: u64,
+    ) -> Result<mempool::PackageResult, StorageError> {
+        self.fetch_for(transactions)?;
+        let context = context(&self.chain, now);
+        let result = write(&self.mempool).accept_package(transactions, &context, options);
+        self.note_mempool_events();
+        Ok(result)
+    }
+
+    /// Drops what waited too long in the mempool.
+    pub fn expire(&mut self, now: u64) {
+        write(&self.mempool).enforce_limits(now);
+        self.note_mempool_events();
+    }
+
+    /// Reads a coin of the tip.
+    ///
+    /// # Errors
+    /// Storage failed; the node must then be opened again.
+    pub fn coin(&mut self, outpoint: OutPoint) -> Result<Option<Coin>, StorageError> {
+        Ok(self.coins(&[outpoint])?.pop().flatten())
+    }
+
+    /// Reads coins of the tip, in the order asked for.
+    ///
+    /// # Errors
+    /// Storage failed; the node must then be opened again.
+    pub fn coins(&mut self, outpoints: &[OutPoint]) -> Result<Vec<Option<Coin>>, StorageError> {
+        self.make_room_for_coins()?;
+        self.fetch(outpoints.to_vec())?;
+        let coin_at = |outpoint: &OutPoint| match self.chain.coins.lookup(outpoint) {
+            Lookup::Coin(coin) => Some(coin.clone()),
+            Lookup::Absent | Lookup::Unknown => None,
+        };
+        Ok(outpoints.iter().map(coin_at).collect())
+    }
+
+    /// Builds a template on the tip that pays to `payout`.
+    #[must_use]
+    pub fn template(&self, payout: Script, now: u64) -> BlockTemplate {
+        let chain = &self.chain;
+        let tree = &chain.tree;
+        let tip = tree.tip();
+        let view = self.view();
+        let height = view.height.next();
+        let fixed_time = chain.engine.required_time(height);
+        let opens_period = chain
+            .rules
+            .bip94_interval
+            .is_some_and(|it| height.0.is_multiple_of(it));
+        let timewarp_bound = view
+            .header
+            .time
+            .saturating_sub(synod_ledger::MAX_TIMEWARP_S);
+        let after_median = view.median_time.saturating_add(1);
+        let min_time = if opens_period {
+            after_median.max(timewarp_bound)
+        } else {
+            after_median
+        };
+        let clock = u32::try_from(now).unwrap_or(u32::MAX);
+        let time = fixed_time.unwrap_or(clock.max(min_time));
+        let has_segwit = height >= chain.rules.activations.segwit;
+        let (transactions, fees) = self.choose_transactions(height, view.median_time, has_segwit);
+        BlockTemplate::new(TemplateParts {
+            height,
+            previous_block_hash: view.hash,
+            bits: chain.engine.required_bits(height, &tree.ancestry(tip)),
+            time,
+            min_time: fixed_time.unwrap_or(min_time),
+            fixed_time,
+            subsidy: chain.rules.subsidy(height),
+            payout,
+            chain_id: chain.rules.chain_id_output.filter(|_| height.0 == 1),
+            has_witness_commitment: has_segwit,
+            transactions,
+            fees,
+        })
+    }
+
+    /// Chooses what a block at `height` holds; nothing while witnesses are not in force, when
+    /// a block with one could not commit to it.
+    fn choose_transactions(
+        &self,
+        height: Height,
+        median_time: u32,
+        has_segwit: bool,
+    ) -> (Vec<TemplateEntry>, Amount) {
+        if !has_segwit {
+            return (Vec::new(), Amount::ZERO);
+        }
+        let limits = TemplateLimits::new(height, median_time);
+        let chosen = read(&self.mempool).build_template(&limits);
+        let entries = chosen.transactions.into_iter();
+        let entries = entries.map(|it| TemplateEntry {
+            transaction: it.transaction,
+            fee: it.fee,
+        });
+        (entries.collect(), chosen.fees)
+    }
+
+    /// Writes all changed coins.
+    ///
+    /// # Errors
+    /// Storage failed; the node must then be opened again.
+    pub fn flush(&mut self) -> Result<(), StorageError> {
+        self.chain.flush()
+    }
+
+    /// Makes everything that was deferred durable.
+    ///
+    /// # Errors
+    /// Storage failed; the node must then be opened again.
+    pub fn sync(&mut self) -> Result<(), StorageError> {
+        self.chain.commit(Durability::Synced).map(drop)
+    }
+}
+
+impl From<mempool::Event> for Event {
+    fn from(event: mempool::Event) -> Self {
+        match event {
+            mempool::Event::Added {
+                txid,
+                wtxid,
+                fee,
+                vsize,
+            } => Self::TransactionAdded {
+                txid,
+                wtxid,
+                fee_sat: fee.to_sat_unsigned(),
+                vsize,
+            },
+            mempool::Event::Removed { txid, reason, .. } => Self::TransactionRemoved {
+                txid,
+                reason: reason.name(),
+            },
+        }
+    }
+}
+
+fn context(chain: &Chain, now: u64) -> Context<'_> {
+    let tip = chain.tree.tip();
+    Context {
+        next_height: chain.tree.entry(tip).record.height.next(),
+        tip_median_time: chain.tree.median_time_past(tip),
+        times: chain,
+        coins: &chain.coins,
+        rules: &chain.rules,
+        now,
+    }
+}
+
+impl synod_ledger::MedianTimes for Chain {
+    fn median_time_past(&self, height: synod_primitives::Height) -> u32 {
+        BranchTimes {
+            tree: &self.tree,
+            end: self.tree.tip(),
+        }
+        .median_time_past(height)
+    }
+}
+
+/// Correctness: a panic inside the mempool is a bug that ends the node; readers that meet the
+/// lock before it does may still look.
+fn read(mempool: &RwLock<Mempool>) -> RwLockReadGuard<'_, Mempool> {
+    mempool.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn write(mempool: &RwLock<Mempool>) -> RwLockWriteGuard<'_, Mempool> {
+    mempool.write().unwrap_or_else(PoisonError::into_inner)
+}

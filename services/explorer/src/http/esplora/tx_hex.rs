@@ -1,0 +1,33 @@
+//! `GET /tx/{txid}/hex`.
+
+use axum::extract::{Path, State};
+use synod_primitives::hex;
+
+use super::parse;
+use crate::http::reply::{Answer, Keep, Reply};
+use crate::http::state::Explorer;
+
+/// A transaction in hex
+#[utoipa::path(
+    get,
+    path = "/tx/{txid}/hex",
+    operation_id = "getTxHex",
+    tag = "esplora",
+    params(
+        ("txid" = String, Path, description = "The transaction's id in hex."),
+    ),
+    responses(
+        (status = 200, description = "The transaction with witnesses.", body = String, content_type = "text/plain"),
+        (status = 400, description = "The path or body is malformed; the text says how.", body = String, content_type = "text/plain"),
+        (status = 404, description = "There is no such thing.", body = String, content_type = "text/plain"),
+        (status = 503, description = "The index is not ready or overloaded; try again.", body = String, content_type = "text/plain"),
+    ),
+)]
+pub(crate) async fn tx_hex(
+    State(explorer): State<Explorer>,
+    Path(id): Path<String>,
+) -> Answer {
+    let mut snapshot = explorer.snapshot().await?;
+    let view = parse::tx(&mut snapshot, &id).await?;
+    Ok(Reply::text(hex::encode(view.transaction.raw()), Keep::Moment))
+}

@@ -1,0 +1,20 @@
+//! What is the explorer's own: faucet, reorganisations, events.
+
+mod events;
+pub(crate) mod faucet;
+pub(crate) mod reorgs;
+
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::state::Explorer;
+
+/// Routes that answer soon.
+pub(crate) fn routes() -> OpenApiRouter<Explorer> {
+    OpenApiRouter::new().routes(routes!(faucet::pay)).routes(routes!(reorgs::list))
+}
+
+/// Routes that stream.
+pub(crate) fn streams() -> OpenApiRouter<Explorer> {
+    OpenApiRouter::new().routes(routes!(events::stream))
+}

@@ -1,0 +1,254 @@
+//! The composition of a node: what is opened, which tasks run, and how they end.
+//!
+//! | task | what it does | ends |
+//! |---|---|---|
+//! | chain thread | all changes of the chain and the mempool | last, when all others have ended |
+//! | news | passes events on to `/v1/events` and to peers | with the chain thread |
+//! | peers | one session a peer | at the soft step |
+//! | listeners | HTTP | at the soft step, after open requests |
+//! | upkeep | checkpoints, expiry of the mempool | at the soft step |
+
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow};
+use synod_api::hex::NodeIdHex;
+use synod_api::{BitsHex, HashHex};
+use synod_chainspec::{ChainSpec, genesis_block};
+use synod_gossip::{Identity as PeerIdentity, PeerTable, PeerUrl, UrlPolicy};
+use synod_mempool::Policy;
+use synod_node_core::{ChainSettings, Node, Settings, StorageError};
+use synod_service::{AccessPolicy, EventLog, Health, Limits, Shutdown, Token, serve};
+use synod_store::{Identity, Maintenance, Options, Store};
+use tokio::net::TcpListener;
+use tokio::time::{MissedTickBehavior, interval};
+
+use crate::chain::{ChainHandle, StateDigests, StoreAdapter, spawn};
+use crate::config::NodeConfig;
+use crate::http::{self, Wiring};
+use crate::news;
+use crate::port::ChainPort;
+use crate::state::{AppState, Parts, clock};
+use crate::templates::Templates;
+
+/// The most events kept for readers that come back.
+const MAX_EVENTS: usize = 10_000;
+/// How often the log is moved into the database and old transactions leave the mempool.
+const UPKEEP: Duration = Duration::from_secs(30);
+/// The name of the operator's token in the data directory.
+pub const TOKEN_FILE: &str = "token";
+
+/// An opened node that serves nobody yet.
+pub struct Opened {
+    chain: ChainHandle,
+    news: tokio::sync::mpsc::Receiver<crate::chain::News>,
+    thread: JoinHandle<Result<(), StorageError>>,
+    store_reader: synod_store::Reader,
+    maintenance: Maintenance,
+    spec: ChainSpec,
+    token: Token,
+}
+
+/// Opens the data directory and starts the chain thread.
+///
+/// # Errors
+/// The directory is in use, of another network, damaged, or cannot be used.
+pub async fn open(config: &NodeConfig) -> Result<Opened> {
+    let spec = config.spec()?;
+    let (node, store_reader, maintenance) = open_node(config, &spec).await?;
+    let token = Token::load_or_create(&config.data.join(TOKEN_FILE))?;
+    let (chain, news, thread) = spawn(node, clock)?;
+    Ok(Opened { chain, news, thread, store_reader, maintenance, spec, token })
+}
+
+/// Opens the store and the node core on top of it.
+///
+/// # Errors
+/// As [`open`].
+pub async fn open_node(
+    config: &NodeConfig,
+    spec: &ChainSpec,
+) -> Result<(Node, synod_store::Reader, Maintenance)> {
+    let identity = Identity {
+        network: spec.name.clone(),
+        chain_id: spec.chain_id().0,
+        genesis: genesis_block().hash(),
+    };
+    let Store { writer, reader, maintenance } =
+        Store::open(&config.data, &identity, &Options::default()).await?;
+    let runtime = tokio::runtime::Handle::current();
+    let storage = Box::new(StoreAdapter::new(writer, reader.clone(), runtime));
+    let mut key = [0; 16];
+    getrandom::fill(&mut key).map_err(|error| anyhow!("no randomness: {error}"))?;
+    let (k0, k1) = key.split_at(8);
+    let word = |bytes: &[u8]| bytes.iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte));
+    let settings = Settings {
+        chain: ChainSettings {
+            coins_cache_bytes: config.coins_cache_bytes,
+            threads: config.thread_count(),
+            hash_key: (word(k0), word(k1)),
+        },
+        policy: Policy::default(),
+    };
+    let spec = spec.clone();
+    // Replaying blocks takes long and calls the store: not on a thread of the runtime.
+    let node = tokio::task::spawn_blocking(move || Node::open(&spec, storage, settings, clock()))
+        .await
+        .context("opening the chain")??;
+    Ok((node, reader, maintenance))
+}
+
+/// Serves an opened node until it is told to stop, then stops in order.
+///
+/// # Errors
+/// A listener cannot be served, a peer's URL is none, or storage failed meanwhile.
+pub async fn run(
+    config: NodeConfig,
+    opened: Opened,
+    listener: TcpListener,
+    shutdown: Shutdown,
+) -> Result<()> {
+    let Opened { chain, news, thread, store_reader, maintenance, spec, token } = opened;
+    let address = listener.local_addr()?;
+    let identity = PeerIdentity {
+        chain_id: HashHex::from_bytes(spec.chain_id().0),
+        network: spec.name.clone(),
+        agent: concat!("synod-node/", env!("CARGO_PKG_VERSION")).to_owned(),
+        node_id: random_node_id()?,
+        listen_url: Some(config.announce.clone().unwrap_or_else(|| format!("http://{address}"))),
+    };
+    let sessions = tokio_util::sync::CancellationToken::new();
+    let port = ChainPort::new(chain.clone());
+    let peers = Arc::new(PeerTable::new(port, identity, clock, sessions.clone()));
+    for url in config.peer.iter().chain(&spec.peers) {
+        let url = PeerUrl::parse(url, UrlPolicy::Operator).with_context(|| url.clone())?;
+        peers.add(url, true).context("adding a peer")?;
+    }
+    let events = EventLog::new(MAX_EVENTS);
+    let state = AppState::new(Parts {
+        digests: StateDigests::new(store_reader.clone()),
+        reader: store_reader,
+        spec,
+        chain,
+        peers: Arc::clone(&peers),
+        events: events.clone(),
+        templates: Templates::default(),
+        token,
+        shutdown: shutdown.clone(),
+    });
+    let telling = tokio::spawn(news::pass_on(news, events, state.clone()));
+    let upkeep = tokio::spawn(keep_up(state.clone(), maintenance, shutdown.clone()));
+    let health = Health::default();
+    health.check("chain").pass();
+    let wiring = |has_dev| Wiring {
+        limits: Limits { max_streams: 512, ..Limits::default() },
+        access: AccessPolicy {
+            allowed_hosts: config.allowed_host.clone(),
+            public_writes: vec!["/v1/transactions".to_owned(), "/v1/transactions/test".to_owned()],
+            ..AccessPolicy::default()
+        },
+        health: health.clone(),
+        metrics: crate::metrics::register(&state),
+        has_dev,
+    };
+    let main = serve(
+        listener,
+        http::router(&state, wiring(config.dev)),
+        shutdown.clone(),
+        Limits::default(),
+    );
+    let peer_wiring = wiring(false);
+    let second = async {
+        let Some(address) = config.peer_listen else { return Ok(()) };
+        let listener = synod_service::bind(address).await?;
+        let router = http::peer_router(&state, peer_wiring);
+        serve(listener, router, shutdown.clone(), Limits::default()).await?;
+        Ok::<_, anyhow::Error>(())
+    };
+    let watch = watch_thread(&thread, &shutdown);
+    let (served, second, ()) = tokio::join!(main, second, watch);
+    sessions.cancel();
+    peers.ended().await;
+    upkeep.await.context("upkeep")?;
+    state.chain.stop().await;
+    telling.await.context("passing on events")?;
+    let ended = tokio::task::spawn_blocking(move || thread.join()).await?;
+    ended.map_err(|_| anyhow!("the chain thread panicked"))??;
+    served?;
+    second
+}
+
+/// Stops the service when the chain thread has ended by itself, which only a failure of
+/// storage makes it do.
+async fn watch_thread(thread: &JoinHandle<Result<(), StorageError>>, shutdown: &Shutdown) {
+    let mut ticks = interval(Duration::from_millis(200));
+    loop {
+        tokio::select! {
+            () = shutdown.stopping() => return,
+            _ = ticks.tick() => if thread.is_finished() {
+                tracing::error!("storage failed; the node stops");
+                shutdown.begin();
+            }
+        }
+    }
+}
+
+async fn keep_up(state: AppState, mut maintenance: Maintenance, shutdown: Shutdown) {
+    let mut ticks = interval(UPKEEP);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = shutdown.stopping() => break,
+            _ = ticks.tick() => {}
+        }
+        let expired = state.chain.run(|node, now| {
+            node.expire(now);
+            Ok(())
+        });
+        if let Err(error) = expired.await {
+            tracing::debug!(%error, "upkeep skipped");
+        }
+        if let Err(error) = maintenance.checkpoint().await {
+            tracing::warn!(%error, "the database's log was not moved");
+        }
+    }
+    if let Err(error) = maintenance.close().await {
+        tracing::warn!(%error, "closing the database");
+    }
+}
+
+fn random_node_id() -> Result<NodeIdHex> {
+    let mut id = [0; 16];
+    getrandom::fill(&mut id).map_err(|error| anyhow!("no randomness: {error}"))?;
+    Ok(NodeIdHex::from_bytes(id))
+}
+
+impl Parts {
+    /// Returns the easiest target of the network.
+    #[must_use]
+    pub fn limit_bits(&self) -> synod_primitives::CompactTarget {
+        let synod_chainspec::EngineSpec::Pow(pow) = &self.spec.consensus.engine;
+        pow.limit
+    }
+
+    /// Returns the target of the tip as the wire writes it.
+    #[must_use]
+    pub fn tip_bits(&self) -> BitsHex {
+        self.chain.view().bits.0.into()
+    }
+}
+
+impl Opened {
+    /// Returns the operator's token.
+    #[must_use]
+    pub fn token(&self) -> &Token {
+        &self.token
+    }
+
+    /// Returns the chain handle, for whoever runs the node in the same process.
+    #[must_use]
+    pub fn chain(&self) -> &ChainHandle {
+        &self.chain
+    }
+}

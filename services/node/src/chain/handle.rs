@@ -1,0 +1,128 @@
+//! How the rest of the node speaks to the chain thread.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use synod_mempool::{Accepted as Admitted, Options, Rejected};
+use synod_node_core::{Node, SharedMempool, View};
+use synod_primitives::Transaction;
+use tokio::sync::{mpsc, oneshot, watch};
+
+/// The most requests that wait for the chain thread; past it they are refused.
+pub const MAX_WAITING_REQUESTS: usize = 1024;
+
+/// The chain thread takes no more requests.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum Unavailable {
+    /// Too many requests wait already.
+    #[error("too many requests wait for the chain")]
+    Busy,
+    /// The node is stopping, or its storage failed.
+    #[error("the node is stopping")]
+    Stopped,
+}
+
+/// What is to be done on the chain thread; the answer goes out once readers see the change.
+pub(super) type Job = Box<dyn FnOnce(&mut Node, u64) -> Outcome + Send>;
+/// Sends the answer.
+pub(super) type Reply = Box<dyn FnOnce() + Send>;
+/// A job that ran: its reply, and whether storage still works.
+pub(super) type Outcome = Result<Reply, synod_node_core::StorageError>;
+/// What came of a transaction.
+pub(super) type Admission = Result<Admitted, Rejected>;
+
+/// A request to the chain thread.
+pub(super) enum Request {
+    /// Anything.
+    Run(Job),
+    /// The end: what waits behind it is not done any more.
+    Stop,
+    /// A transaction for the mempool: those that wait side by side are verified together.
+    Admit { transaction: Transaction, options: Options, reply: oneshot::Sender<Admission> },
+}
+
+/// Speaks to the chain thread; clones share it.
+#[derive(Clone)]
+pub struct ChainHandle {
+    pub(super) requests: mpsc::Sender<Request>,
+    pub(super) view: Arc<ArcSwap<View>>,
+    pub(super) mempool: SharedMempool,
+    pub(super) changes: watch::Receiver<Changes>,
+}
+
+/// Counts that grow with every change, for those who wait for one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Changes {
+    /// Changes of the tip.
+    pub tip: u64,
+    /// Changes of the mempool.
+    pub mempool: u64,
+}
+
+impl ChainHandle {
+    /// Returns where the active chain ends; never waits.
+    #[must_use]
+    pub fn view(&self) -> Arc<View> {
+        self.view.load_full()
+    }
+
+    /// Shares the mempool for reading.
+    #[must_use]
+    pub fn mempool(&self) -> &SharedMempool {
+        &self.mempool
+    }
+
+    /// Watches for changes of tip and mempool.
+    #[must_use]
+    pub fn changes(&self) -> watch::Receiver<Changes> {
+        self.changes.clone()
+    }
+
+    /// Runs a job on the chain thread and returns its result, once readers see what it
+    /// changed. `now` of the job is in seconds since 1970.
+    ///
+    /// # Errors
+    /// The queue is full, the node is stopping, or storage failed.
+    pub async fn run<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&mut Node, u64) -> Result<T, synod_node_core::StorageError> + Send + 'static,
+    ) -> Result<T, Unavailable> {
+        let (reply, answer) = oneshot::channel();
+        let job: Job = Box::new(move |node, now| {
+            let result = job(node, now)?;
+            Ok(Box::new(move || {
+                // Whoever asked may have gone meanwhile.
+                let _ = reply.send(result);
+            }))
+        });
+        self.send(Request::Run(job))?;
+        answer.await.map_err(|_| Unavailable::Stopped)
+    }
+
+    /// Submits a transaction to the mempool.
+    ///
+    /// # Errors
+    /// The queue is full, the node is stopping, or storage failed.
+    pub async fn admit(
+        &self,
+        transaction: Transaction,
+        options: Options,
+    ) -> Result<Result<Admitted, Rejected>, Unavailable> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Request::Admit { transaction, options, reply })?;
+        answer.await.map_err(|_| Unavailable::Stopped)
+    }
+
+    /// Ends the chain thread after the requests before this one.
+    pub async fn stop(&self) {
+        // An error means that the thread has ended already.
+        let _ = self.requests.send(Request::Stop).await;
+    }
+
+    fn send(&self, request: Request) -> Result<(), Unavailable> {
+        self.requests.try_send(request).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => Unavailable::Busy,
+            mpsc::error::TrySendError::Closed(_) => Unavailable::Stopped,
+        })
+    }
+}

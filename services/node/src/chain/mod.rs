@@ -1,0 +1,12 @@
+//! The chain thread: the one place where a node's state changes.
+
+mod digest;
+mod handle;
+mod index;
+mod storage;
+mod thread;
+
+pub use digest::StateDigests;
+pub use handle::{ChainHandle, Unavailable};
+pub use storage::StoreAdapter;
+pub use thread::{News, spawn};

@@ -1,0 +1,171 @@
+//! The node core's storage port over the store.
+
+use bytes::Bytes;
+use synod_ledger::Coin;
+use synod_node_core::{
+    Batch, Durability, HeaderRecord, Status, Storage, StorageError, Stored,
+};
+use synod_primitives::{BlockHash, Height, OutPoint};
+use synod_store::{self as store, BlockStatus, Reader, StoreError, Writer};
+use tokio::runtime::Handle;
+
+use super::index::TransactionIndex;
+
+/// The store as the chain thread uses it: each call blocks that thread until it is done.
+pub struct StoreAdapter {
+    writer: Writer,
+    reader: Reader,
+    runtime: Handle,
+    index: TransactionIndex,
+}
+
+impl StoreAdapter {
+    /// Wraps a store's writer and reader; `runtime` drives them.
+    #[must_use]
+    pub fn new(writer: Writer, reader: Reader, runtime: Handle) -> Self {
+        Self { index: TransactionIndex::new(reader.clone()), writer, reader, runtime }
+    }
+
+    async fn load_all(&self) -> Result<Stored, StoreError> {
+        let standing = self.reader.standing().await?;
+        let headers = self.reader.headers().await?.into_iter().map(from_record).collect();
+        let active = match standing.tip {
+            Some((height, _)) => {
+                self.reader.active_chain(Height::GENESIS, height.0 as usize + 1).await?
+            }
+            None => Vec::new(),
+        };
+        Ok(Stored { headers, active, coins_tip: standing.coins_tip })
+    }
+
+    /// Reads coins; what is not found at first is looked for with proof, since an absence
+    /// decides a block's verdict.
+    async fn find_coins(
+        &self,
+        outpoints: &[OutPoint],
+    ) -> Result<Vec<(OutPoint, Bytes)>, StoreError> {
+        let mut found = self.reader.coins(outpoints).await?;
+        if found.len() == outpoints.len() {
+            return Ok(found);
+        }
+        let is_missing = |outpoint: &&OutPoint| {
+            found.binary_search_by_key(*outpoint, |(at, _)| *at).is_err()
+        };
+        let missing: Vec<OutPoint> = outpoints.iter().filter(is_missing).copied().collect();
+        found.extend(self.reader.coins_proven(&missing).await?);
+        found.sort_unstable_by_key(|(at, _)| *at);
+        Ok(found)
+    }
+}
+
+impl Storage for StoreAdapter {
+    fn load(&mut self) -> Result<Stored, StorageError> {
+        // Bulk work may have left the index behind.
+        self.runtime.block_on(self.index.catch_up(&mut self.writer)).map_err(failed)?;
+        self.runtime.clone().block_on(self.load_all()).map_err(failed)
+    }
+
+    fn load_block(&mut self, hash: BlockHash) -> Result<Option<Bytes>, StorageError> {
+        self.runtime.block_on(self.reader.block(hash)).map_err(failed)
+    }
+
+    fn load_undo(&mut self, hash: BlockHash) -> Result<Option<Bytes>, StorageError> {
+        self.runtime.block_on(self.reader.undo(hash)).map_err(failed)
+    }
+
+    fn load_coins(
+        &mut self,
+        outpoints: &[OutPoint],
+    ) -> Result<Vec<(OutPoint, Coin)>, StorageError> {
+        let found = self.runtime.block_on(self.find_coins(outpoints)).map_err(failed)?;
+        let decode = |(outpoint, bytes): (OutPoint, Bytes)| match Coin::decode(&bytes) {
+            Ok(coin) => Ok((outpoint, coin)),
+            Err(error) => Err(StorageError::Corrupt(format!("coin {outpoint}: {error}"))),
+        };
+        found.into_iter().map(decode).collect()
+    }
+
+    fn commit(&mut self, batch: Batch) -> Result<(), StorageError> {
+        let durability = batch.durability;
+        let moves_tip = batch.chain.is_some();
+        let batch = into_store(batch);
+        self.runtime.block_on(self.writer.commit(&batch)).map_err(failed)?;
+        // In bulk the index is left behind and brought up with the next synced commit.
+        if moves_tip && durability == Durability::Synced {
+            self.runtime.block_on(self.index.catch_up(&mut self.writer)).map_err(failed)?;
+        }
+        Ok(())
+    }
+}
+
+fn failed(error: StoreError) -> StorageError {
+    match error {
+        StoreError::DiskFull => StorageError::Full(error.to_string()),
+        StoreError::Corrupt { .. } => StorageError::Corrupt(error.to_string()),
+        _ => StorageError::Failed(error.to_string()),
+    }
+}
+
+fn from_record(record: store::HeaderRecord) -> HeaderRecord {
+    HeaderRecord {
+        hash: record.hash,
+        header: record.header,
+        height: record.height,
+        chainwork: record.chainwork,
+        status: match record.status {
+            BlockStatus::HeaderOnly => Status::HeaderOnly,
+            BlockStatus::Stored => Status::Stored,
+            BlockStatus::Valid => Status::Valid,
+            BlockStatus::Failed { code, at } => Status::Failed { code, at },
+        },
+        arrival: record.arrival,
+        transaction_count: record.transaction_count,
+    }
+}
+
+fn into_record(record: HeaderRecord) -> store::HeaderRecord {
+    store::HeaderRecord {
+        hash: record.hash,
+        header: record.header,
+        proof: Bytes::new(),
+        height: record.height,
+        chainwork: record.chainwork,
+        status: match record.status {
+            Status::HeaderOnly => BlockStatus::HeaderOnly,
+            Status::Stored => BlockStatus::Stored,
+            Status::Valid => BlockStatus::Valid,
+            Status::Failed { code, at } => BlockStatus::Failed { code, at },
+        },
+        arrival: record.arrival,
+        transaction_count: record.transaction_count,
+    }
+}
+
+fn into_store(batch: Batch) -> store::Batch {
+    let chain = batch.chain.map(|change| store::ChainChange {
+        // The genesis block itself is written with the first batch.
+        fork: Some(change.fork),
+        connected: change.connected,
+    });
+    let coins = batch.coins.map(|flush| store::CoinsFlush {
+        tip: flush.tip,
+        inserts: flush
+            .inserts
+            .into_iter()
+            .map(|(outpoint, coin)| (outpoint, Bytes::from(coin.encode())))
+            .collect(),
+        deletes: flush.deletes,
+    });
+    store::Batch {
+        headers: batch.headers.into_iter().map(into_record).collect(),
+        blocks: batch.blocks,
+        undo: batch.undo,
+        chain,
+        coins,
+        durability: match batch.durability {
+            Durability::Synced => store::Durability::Synced,
+            Durability::Deferred => store::Durability::Deferred,
+        },
+        ..store::Batch::default()
+    }
+}

@@ -1,0 +1,115 @@
+//! What a node is told at its start.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use serde::{Deserialize, Serialize};
+use synod_chainspec::ChainSpec;
+
+/// The default bytes of coins held in memory.
+const DEFAULT_COINS_CACHE: usize = 128 << 20;
+
+/// The settings of a node; unknown names are refused.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NodeConfig {
+    /// The data directory.
+    pub data: PathBuf,
+    /// A preset's name, or a spec file.
+    #[serde(default = "default_network")]
+    pub network: String,
+    /// Overrides of activation heights, each `NAME@HEIGHT`.
+    #[serde(default)]
+    pub activation: Vec<String>,
+    /// The address of the main listener.
+    #[serde(default = "default_listen")]
+    pub listen: SocketAddr,
+    /// The address of a second listener that serves peers only.
+    #[serde(default)]
+    pub peer_listen: Option<SocketAddr>,
+    /// Where peers reach this node; by default the address of the listener.
+    #[serde(default)]
+    pub announce: Option<String>,
+    /// Base URLs of peers.
+    #[serde(default)]
+    pub peer: Vec<String>,
+    /// Host names besides loopback ones that are answered.
+    #[serde(default)]
+    pub allowed_host: Vec<String>,
+    /// Whether the routes for tests exist.
+    #[serde(default)]
+    pub dev: bool,
+    /// Threads that check scripts; all processors by default.
+    #[serde(default)]
+    pub threads: Option<usize>,
+    /// Bytes of coins held in memory.
+    #[serde(default = "default_coins_cache")]
+    pub coins_cache_bytes: usize,
+}
+
+fn default_network() -> String {
+    "devnet".to_owned()
+}
+
+fn default_listen() -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], synod_api::NODE_PORT))
+}
+
+fn default_coins_cache() -> usize {
+    DEFAULT_COINS_CACHE
+}
+
+impl NodeConfig {
+    /// Makes settings with defaults.
+    #[must_use]
+    pub fn new(data: PathBuf) -> Self {
+        Self {
+            data,
+            network: default_network(),
+            activation: Vec::new(),
+            listen: default_listen(),
+            peer_listen: None,
+            announce: None,
+            peer: Vec::new(),
+            allowed_host: Vec::new(),
+            dev: false,
+            threads: None,
+            coins_cache_bytes: default_coins_cache(),
+        }
+    }
+
+    /// Resolves preset or file, and overrides.
+    ///
+    /// # Errors
+    /// There is no such preset or file, or it is no chain spec.
+    pub fn spec(&self) -> Result<ChainSpec> {
+        resolve_spec(&self.network, &self.activation)
+    }
+
+    /// Returns the number of threads that check scripts.
+    #[must_use]
+    pub fn thread_count(&self) -> usize {
+        let all = || std::thread::available_parallelism().map_or(1, usize::from);
+        self.threads.filter(|it| *it > 0).unwrap_or_else(all)
+    }
+}
+
+/// Reads a preset by its name, else a spec file, and applies overrides.
+///
+/// # Errors
+/// There is no such preset or file, or it is no chain spec.
+pub fn resolve_spec(network: &str, activations: &[String]) -> Result<ChainSpec> {
+    let mut spec = if ChainSpec::PRESETS.contains(&network) {
+        ChainSpec::preset(network)?
+    } else {
+        let text = std::fs::read_to_string(network).with_context(|| {
+            format!("{network} is neither a preset (devnet, regtest) nor a file that can be read")
+        })?;
+        ChainSpec::parse(&text)?
+    };
+    for activation in activations {
+        spec.override_activation(activation)?;
+    }
+    Ok(spec)
+}

@@ -1,0 +1,71 @@
+//! What goes wrong, as problem documents: one place for all routes.
+
+use std::time::Duration;
+
+use axum::http::StatusCode;
+use synod_api::HashHex;
+use synod_mempool::Rejected;
+use synod_node_core::{Blame, NodeError, Refusal};
+use synod_service::ApiError;
+use synod_store::StoreError;
+
+use crate::chain::Unavailable;
+
+/// When a client may try again that met a full queue.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// Translates a refusal of a block.
+#[must_use]
+pub fn refused(refusal: Refusal) -> ApiError {
+    let status = match refusal.blame {
+        Blame::Malformed => StatusCode::BAD_REQUEST,
+        Blame::Invalid | Blame::Mutated | Blame::Nobody => StatusCode::UNPROCESSABLE_ENTITY,
+    };
+    let mut error = ApiError::new(status, &refusal.code, refusal.detail);
+    if let Some(name) = refusal.script_error {
+        error = error.with_script_error(name);
+    }
+    if let Some(at) = refusal.at {
+        error = error.at(HashHex::from_internal(at.to_bytes()));
+    }
+    if refusal.known { error.known() } else { error }
+}
+
+/// Translates a rejection of a transaction.
+#[must_use]
+pub fn rejected(rejected: &Rejected) -> ApiError {
+    let error = ApiError::unprocessable(rejected.code(), rejected.to_string());
+    match rejected.script_error() {
+        Some(script) => error.with_script_error(script.name()),
+        None => error,
+    }
+}
+
+/// Translates a node's error.
+#[must_use]
+pub fn node(error: NodeError) -> ApiError {
+    match error {
+        NodeError::Refused(refusal) => refused(refusal),
+        NodeError::Storage(error) => ApiError::internal(error),
+    }
+}
+
+/// Translates a failure of the store.
+#[must_use]
+pub fn store(error: StoreError) -> ApiError {
+    if error.is_transient() {
+        return ApiError::unavailable("The database is busy.").with_retry_after(RETRY_AFTER);
+    }
+    ApiError::internal(error)
+}
+
+/// Translates a chain thread that takes no requests.
+#[must_use]
+pub fn unavailable(error: Unavailable) -> ApiError {
+    match error {
+        Unavailable::Busy => {
+            ApiError::overloaded("Too many requests wait for the chain.").with_retry_after(RETRY_AFTER)
+        }
+        Unavailable::Stopped => ApiError::unavailable("The node is stopping."),
+    }
+}

@@ -1,0 +1,82 @@
+//! Reading blocks beside the chain thread.
+
+use axum::http::StatusCode;
+use bytes::Bytes;
+use synod_api::HashHex;
+use synod_ledger::BlockUndo;
+use synod_primitives::{BlockHash, Height};
+use synod_service::ApiError;
+
+use super::place::{self, Placed};
+use crate::error;
+use crate::state::AppState;
+
+/// The code of a block that the node does not know.
+const BLOCK_NOT_FOUND: &str = "block-not-found";
+/// The code of a block of which the node has the header only.
+const BLOCK_NOT_STORED: &str = "block-not-stored";
+
+/// Finds a block of any branch.
+///
+/// # Errors
+/// 404 when it is not known; the store failed.
+pub(crate) async fn by_hash(state: &AppState, hash: HashHex) -> Result<Placed, ApiError> {
+    let hash = BlockHash::from_bytes(hash.to_internal());
+    let found = place::find(&state.reader, hash)
+        .await
+        .map_err(error::store)?;
+    found.ok_or_else(|| not_found(BLOCK_NOT_FOUND, format!("No block {hash} is known.")))
+}
+
+/// Finds the block of the active chain at a height.
+///
+/// # Errors
+/// 404 above the tip; the store failed.
+pub(crate) async fn by_height(state: &AppState, height: u32) -> Result<Placed, ApiError> {
+    let found = place::find_at(&state.reader, Height(height))
+        .await
+        .map_err(error::store)?;
+    found.ok_or_else(|| {
+        let tip = state.chain.view().height;
+        let detail = format!("There is no block at height {height}; the tip is at {tip}.");
+        not_found(BLOCK_NOT_FOUND, detail)
+    })
+}
+
+/// Reads a block's bytes.
+///
+/// # Errors
+/// 404 when only its header is there; the store failed.
+pub(crate) async fn raw(state: &AppState, hash: BlockHash) -> Result<Bytes, ApiError> {
+    let found = state.reader.block(hash).await.map_err(error::store)?;
+    found.ok_or_else(|| not_stored(hash))
+}
+
+/// Says that only a block's header is there.
+pub(crate) fn not_stored(hash: BlockHash) -> ApiError {
+    not_found(
+        BLOCK_NOT_STORED,
+        format!("Of block {hash} only the header is stored."),
+    )
+}
+
+/// Reads what a block spent; none when it was never connected.
+///
+/// # Errors
+/// The store failed or is damaged.
+pub(crate) async fn undo(state: &AppState, placed: &Placed) -> Result<Option<BlockUndo>, ApiError> {
+    let hash = placed.record.hash;
+    if placed.record.height == Height::GENESIS {
+        // Its coinbase spends nothing, and it is never disconnected.
+        return Ok(Some(BlockUndo::default()));
+    }
+    let Some(bytes) = state.reader.undo(hash).await.map_err(error::store)? else {
+        return Ok(None);
+    };
+    let damaged = |cause| ApiError::internal(format!("undo data of {hash}: {cause}"));
+    BlockUndo::decode(&bytes, hash).map(Some).map_err(damaged)
+}
+
+fn not_found(code: &str, detail: String) -> ApiError {
+    ApiError::new(StatusCode::NOT_FOUND, code, detail)
+}

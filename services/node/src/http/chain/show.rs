@@ -1,0 +1,81 @@
+//! `GET /v1/chain`.
+
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::Response;
+use synod_api::node::ChainStatus;
+use synod_api::{HashHex, NumberHex};
+use synod_node_core::View;
+use synod_service::ApiError;
+
+use crate::http::mempool::read;
+use crate::http::render::{answer, block_hash, finalized};
+use crate::state::AppState;
+
+/// Returns where the chain stands.
+#[utoipa::path(
+    get, path = "/v1/chain", tag = "chain", operation_id = "getChain",
+    summary = "Get the chain's state",
+    description = "The network, the tip, what is final, and whether the node still catches up \
+                   with its peers.",
+    responses(
+        (status = 200, description = "The chain's state", headers(("ETag" = String, description = "Names this answer")), body = ChainStatus, example = json!({
+            "network": "devnet",
+            "chain_id": "5e0b4a3f0a1f7a3bd65f36a0a27c7b5d4d2c9b1b8e6a7f90c1d2e3f405162738",
+            "engine": "pow",
+            "height": 143,
+            "best_block_hash": "2a6f0ad0c9d5b7a2f6b1e3d4c5b6a79881726354453627180918273645546372",
+            "chainwork": "0000000000000000000000000000000000000000000000000000000000000120",
+            "median_time": 1_767_225_738_u32,
+            "time": 1_767_225_743_u32,
+            "bits": "207fffff",
+            "difficulty": 4.656_542_373_906_925e-10_f64,
+            "finalized": null,
+            "initial_sync": false,
+            "mempool_count": 0,
+            "peer_count": 0,
+        })),
+        (status = 304, description = "The answer is the one that the client has"),
+    )
+)]
+pub(crate) async fn get_chain(
+    State(state): State<AppState>,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    answer::json(&headers, &status(&state))
+}
+
+fn status(state: &AppState) -> ChainStatus {
+    let view = state.chain.view();
+    ChainStatus {
+        network: state.spec.name.clone(),
+        chain_id: HashHex::from_bytes(state.spec.chain_id().0),
+        engine: state.spec.consensus.engine.name().to_owned(),
+        height: view.height.0,
+        best_block_hash: block_hash(view.hash),
+        chainwork: NumberHex::from_bytes(view.chainwork.to_be_bytes()),
+        median_time: view.median_time,
+        time: view.header.time,
+        bits: view.bits.0.into(),
+        difficulty: view.bits.difficulty(),
+        finalized: finalized(&state.spec),
+        initial_sync: is_behind(state, &view),
+        mempool_count: read(state).len() as u64,
+        peer_count: state.peers.connected() as u64,
+    }
+}
+
+/// Says whether a peer has a chain of more work. The age of the tip says nothing: a network may
+/// rest for a day.
+fn is_behind(state: &AppState, view: &View) -> bool {
+    let own = NumberHex::from_bytes(view.chainwork.to_be_bytes());
+    let mut connected = state
+        .peers
+        .list()
+        .into_iter()
+        .filter(|peer| peer.is_connected);
+    connected.any(|peer| {
+        peer.handshake
+            .is_some_and(|handshake| handshake.chainwork > own)
+    })
+}

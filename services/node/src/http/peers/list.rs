@@ -1,0 +1,53 @@
+//! `GET /v1/peers`.
+
+use axum::extract::State;
+use serde::Serialize;
+use synod_api::Problem;
+use synod_api::node::{PeerBody, PeerDirection};
+use synod_gossip::PeerState;
+use synod_service::Json;
+use utoipa::ToSchema;
+
+use crate::state::AppState;
+
+/// The peers of a node.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct PeerList {
+    /// All peers, oldest first.
+    peers: Vec<PeerBody>,
+}
+
+/// Lists the peers.
+#[utoipa::path(
+    get, path = "/v1/peers", tag = "peers", operation_id = "listPeers",
+    summary = "List peers",
+    description = "All peers that this node speaks to, oldest first.",
+    security(("token" = [])),
+    responses(
+        (status = 200, description = "The peers", body = PeerList),
+        (status = 401, description = "The token is missing or wrong", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub(crate) async fn list_peers(State(state): State<AppState>) -> Json<PeerList> {
+    Json(PeerList { peers: state.peers.list().into_iter().map(body).collect() })
+}
+
+pub(super) fn body(peer: PeerState) -> PeerBody {
+    let theirs = peer.handshake.as_ref();
+    PeerBody {
+        id: peer.id,
+        url: Some(peer.url.to_string()),
+        direction: PeerDirection::Outbound,
+        is_connected: peer.is_connected,
+        is_configured: peer.is_configured,
+        agent: theirs.map(|it| it.agent.clone()),
+        height: theirs.map(|it| it.height),
+        best_block_hash: theirs.map(|it| it.best_block_hash),
+        latency_ms: peer.latency_ms,
+        last_seen: peer.last_seen,
+        bytes_received: 0,
+        bytes_sent: 0,
+        misbehavior: peer.misbehavior,
+        last_error: peer.last_error,
+    }
+}

@@ -1,0 +1,53 @@
+//! The node's own metrics, read when somebody asks.
+
+use std::fmt;
+use std::sync::PoisonError;
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
+use prometheus_client::metrics::gauge::ConstGauge;
+use synod_gossip::PeerTable;
+use synod_service::Metrics;
+
+use crate::chain::ChainHandle;
+use crate::port::ChainPort;
+use crate::state::AppState;
+
+struct NodeCollector {
+    chain: ChainHandle,
+    peers: std::sync::Arc<PeerTable<ChainPort>>,
+}
+
+impl fmt::Debug for NodeCollector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("NodeCollector")
+    }
+}
+
+/// Registers the metrics of a node.
+#[must_use]
+pub(crate) fn register(state: &AppState) -> Metrics {
+    let metrics = Metrics::default();
+    let collector = NodeCollector { chain: state.chain.clone(), peers: state.peers.clone() };
+    metrics.register(|registry| registry.register_collector(Box::new(collector)));
+    metrics
+}
+
+impl Collector for NodeCollector {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        let mempool = self.chain.mempool().read().unwrap_or_else(PoisonError::into_inner).len();
+        let count = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
+        let view = self.chain.view();
+        for (name, help, value) in [
+            ("synod_block_height", "Height of the active chain", i64::from(view.height.0)),
+            ("synod_tip_time_seconds", "Time of the tip's header", view.header.time.into()),
+            ("synod_mempool_transactions", "Transactions that wait", count(mempool)),
+            ("synod_peers_connected", "Peers that answer", count(self.peers.connected())),
+        ] {
+            let gauge = ConstGauge::new(value);
+            let metric = encoder.encode_descriptor(name, help, None, gauge.metric_type())?;
+            gauge.encode(metric)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,139 @@
+//! The node as gossip sees it.
+
+use bytes::Bytes;
+use synod_gossip::{NodePort, Tip, Verdict};
+use synod_mempool::{Class, Options, Rejected};
+use synod_node_core::{Accepted, Blame, Durability, Placement, Refusal};
+use synod_primitives::{BlockHash, Header, Transaction, Wtxid};
+
+use crate::chain::{ChainHandle, Unavailable};
+
+/// Gossip's way to the chain thread.
+#[derive(Clone)]
+pub struct ChainPort {
+    chain: ChainHandle,
+}
+
+/// More blocks than this in one submission are bulk work: only the last is synced.
+const BULK_BLOCKS: usize = 4;
+
+impl ChainPort {
+    /// Makes the port.
+    #[must_use]
+    pub fn new(chain: ChainHandle) -> Self {
+        Self { chain }
+    }
+}
+
+impl NodePort for ChainPort {
+    fn tip(&self) -> Tip {
+        let view = self.chain.view();
+        Tip { hash: view.hash, height: view.height, chainwork: view.chainwork }
+    }
+
+    async fn locator(&self) -> Vec<BlockHash> {
+        let locator = self.chain.run(|node, _| {
+            let tree = node.chain().tree();
+            Ok(tree.locator(tree.tip()))
+        });
+        locator.await.unwrap_or_default()
+    }
+
+    async fn submit_headers(&self, headers: Vec<(Header, Bytes)>) -> (Verdict, Vec<BlockHash>) {
+        let answer = self.chain.run(move |node, now| {
+            let result = node.chain_mut().insert_headers(&headers, now);
+            let tree = node.chain().tree();
+            let lacks = |hash: &BlockHash| {
+                let status = tree.find(*hash).map(|id| &tree.entry(id).record.status);
+                status.is_some_and(|status| !status.has_block() && !status.is_failed())
+            };
+            let hashes = headers.iter().map(|(header, _)| header.block_hash());
+            let wanted = match &result {
+                Ok(Some(end)) if !node.chain().is_worth_fetching(*end) => Vec::new(),
+                _ => hashes.filter(lacks).collect(),
+            };
+            Ok((result.err().map_or(Verdict::Accepted, |refusal| blame(&refusal)), wanted))
+        });
+        answer.await.unwrap_or((Verdict::Unavailable, Vec::new()))
+    }
+
+    async fn submit_blocks(&self, blocks: Vec<Bytes>) -> Vec<Verdict> {
+        let count = blocks.len();
+        let answer = self.chain.run(move |node, now| {
+            if blocks.len() <= BULK_BLOCKS {
+                return node.submit_blocks(&blocks, now, Durability::Synced);
+            }
+            let (bulk, last) = blocks.split_at(blocks.len() - 1);
+            let mut verdicts = node.submit_blocks(bulk, now, Durability::Deferred)?;
+            verdicts.extend(node.submit_blocks(last, now, Durability::Synced)?);
+            Ok(verdicts)
+        });
+        match answer.await {
+            Ok(verdicts) => verdicts.iter().map(block_verdict).collect(),
+            Err(_) => vec![Verdict::Unavailable; count],
+        }
+    }
+
+    async fn knows_block(&self, hash: BlockHash) -> bool {
+        let known = self.chain.run(move |node, _| {
+            let tree = node.chain().tree();
+            let status = tree.find(hash).map(|id| &tree.entry(id).record.status);
+            Ok(status.is_some_and(|status| status.has_block() || status.is_failed()))
+        });
+        // A busy chain thread is no reason to fetch anything.
+        known.await.unwrap_or(true)
+    }
+
+    fn knows_transaction(&self, wtxid: Wtxid) -> bool {
+        let mempool = self.chain.mempool().read();
+        mempool.is_ok_and(|mempool| mempool.find_by_wtxid(&wtxid).is_some())
+    }
+
+    async fn submit_transactions(&self, transactions: Vec<Bytes>) -> Vec<Verdict> {
+        let mut verdicts = Vec::with_capacity(transactions.len());
+        let mut waiting = Vec::new();
+        for raw in transactions {
+            match Transaction::decode(&raw) {
+                Ok(transaction) => {
+                    waiting.push(self.chain.admit(transaction.detach(), Options::default()));
+                }
+                Err(_) => verdicts.push(Verdict::Misbehavior),
+            }
+        }
+        for admission in futures_util::future::join_all(waiting).await {
+            verdicts.push(match admission {
+                Ok(Ok(_)) => Verdict::Accepted,
+                Ok(Err(rejected)) => transaction_verdict(&rejected),
+                Err(Unavailable::Busy | Unavailable::Stopped) => Verdict::Unavailable,
+            });
+        }
+        verdicts
+    }
+}
+
+fn blame(refusal: &Refusal) -> Verdict {
+    match refusal.blame {
+        Blame::Malformed | Blame::Invalid => Verdict::Misbehavior,
+        // Whoever passes on a mutated block may have been cheated itself (P21).
+        Blame::Mutated | Blame::Nobody => Verdict::Declined,
+    }
+}
+
+fn block_verdict(result: &Result<Accepted, Refusal>) -> Verdict {
+    match result {
+        Ok(Accepted { placement: Placement::Orphan, .. }) => Verdict::Orphan,
+        Ok(_) => Verdict::Accepted,
+        Err(refusal) => blame(refusal),
+    }
+}
+
+fn transaction_verdict(rejected: &Rejected) -> Verdict {
+    if rejected.is_known() {
+        return Verdict::Accepted;
+    }
+    match rejected.class() {
+        Class::Consensus => Verdict::Misbehavior,
+        Class::MissingInputs => Verdict::Orphan,
+        _ => Verdict::Declined,
+    }
+}

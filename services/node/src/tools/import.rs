@@ -1,0 +1,245 @@
+//! `synod-node import`: blocks from Core's files, with full script checks.
+
+use std::collections::{HashMap, HashSet};
+use std::io::{IsTerminal as _, Write as _};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use bytes::Bytes;
+use synod_api::HashHex;
+use synod_api::import::ImportReport;
+use synod_blockfile::BlockFiles;
+use synod_node_core::{Durability, Node, Placement};
+use synod_primitives::{Block, BlockHash, Header};
+
+use crate::app::open_node;
+use crate::config::NodeConfig;
+use crate::state::clock;
+
+/// Bytes of blocks that are submitted together.
+const BATCH_BYTES: usize = 8 << 20;
+/// Blocks that are submitted together.
+const BATCH_BLOCKS: usize = 256;
+/// Bytes of blocks held in memory because their parent comes later in the file; past it
+/// they are read again in another pass.
+const MAX_HELD_BYTES: usize = 256 << 20;
+
+/// Imports a file or a directory of `blk*.dat`.
+///
+/// # Errors
+/// The file cannot be read, the data directory cannot be used, or storage failed. A block
+/// that breaks a rule is reported and skipped.
+pub async fn run(config: NodeConfig, file: &Path) -> Result<ImportReport> {
+    let spec = config.spec()?;
+    let files = BlockFiles::find(file)?;
+    let (node, reader, maintenance) = open_node(&config, &spec).await?;
+    let (report, node) = tokio::task::spawn_blocking(move || {
+        let mut import = Import::new(node);
+        import.all(&files)?;
+        Ok::<_, anyhow::Error>((import.report(), import.node))
+    })
+    .await
+    .context("importing")??;
+    drop(node);
+    reader.close().await;
+    maintenance.close().await?;
+    Ok(report)
+}
+
+struct Import {
+    node: Node,
+    started: Instant,
+    batch: Vec<Bytes>,
+    batch_bytes: usize,
+    /// Blocks by the parent that they wait for.
+    held: HashMap<BlockHash, Vec<Bytes>>,
+    held_bytes: usize,
+    /// Whether blocks were passed over for lack of room.
+    skipped: bool,
+    /// Blocks of this run, taken in or waiting in the batch.
+    known: HashSet<BlockHash>,
+    counts: Counts,
+    progress: Progress,
+}
+
+#[derive(Default)]
+struct Counts {
+    blocks: u64,
+    transactions: u64,
+    inputs: u64,
+    refused: u64,
+}
+
+impl Import {
+    fn new(node: Node) -> Self {
+        Self {
+            node,
+            started: Instant::now(),
+            batch: Vec::new(),
+            batch_bytes: 0,
+            held: HashMap::new(),
+            held_bytes: 0,
+            skipped: false,
+            known: HashSet::new(),
+            counts: Counts::default(),
+            progress: Progress::default(),
+        }
+    }
+
+    /// Reads all files, again while blocks were passed over and something was gained.
+    fn all(&mut self, files: &BlockFiles) -> Result<()> {
+        loop {
+            let before = self.counts.blocks;
+            self.skipped = false;
+            self.pass(files)?;
+            if !self.skipped || self.counts.blocks == before {
+                break;
+            }
+            self.held.clear();
+            self.held_bytes = 0;
+        }
+        self.node.flush()?;
+        self.progress.end();
+        if self.counts.refused > 0 {
+            tracing::warn!(blocks = self.counts.refused, "blocks that break rules were skipped");
+        }
+        Ok(())
+    }
+
+    fn pass(&mut self, files: &BlockFiles) -> Result<()> {
+        let total = files.total_bytes();
+        let mut blocks = files.clone().read();
+        while let Some(block) = blocks.next() {
+            self.take(block?.raw)?;
+            let height = self.node.view().height.0;
+            self.progress.show(blocks.position(), total, height);
+        }
+        self.submit()
+    }
+
+    /// Puts a block into the batch, with those that waited for it, or holds it.
+    fn take(&mut self, raw: Bytes) -> Result<()> {
+        let Some(header) = header_of(&raw) else { bail!("a frame shorter than a header") };
+        let (hash, parent) = (header.block_hash(), header.previous_block_hash);
+        if self.knows(hash) {
+            return Ok(());
+        }
+        if !self.knows(parent) {
+            if self.held_bytes + raw.len() > MAX_HELD_BYTES {
+                self.skipped = true;
+                return Ok(());
+            }
+            self.held_bytes += raw.len();
+            self.held.entry(parent).or_default().push(raw);
+            return Ok(());
+        }
+        let mut ready = vec![(hash, raw)];
+        while let Some((hash, raw)) = ready.pop() {
+            self.known.insert(hash);
+            self.batch_bytes += raw.len();
+            self.batch.push(raw);
+            for child in self.held.remove(&hash).unwrap_or_default() {
+                self.held_bytes -= child.len();
+                if let Some(header) = header_of(&child) {
+                    ready.push((header.block_hash(), child));
+                }
+            }
+            if self.batch_bytes >= BATCH_BYTES || self.batch.len() >= BATCH_BLOCKS {
+                self.submit()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn knows(&self, hash: BlockHash) -> bool {
+        let tree = self.node.chain().tree();
+        self.known.contains(&hash)
+            || tree.find(hash).is_some_and(|id| tree.entry(id).record.status.has_block())
+    }
+
+    fn submit(&mut self) -> Result<()> {
+        let batch = std::mem::take(&mut self.batch);
+        self.batch_bytes = 0;
+        let verdicts = self.node.submit_blocks(&batch, clock(), Durability::Deferred)?;
+        drop(self.node.take_events());
+        for (raw, verdict) in batch.iter().zip(verdicts) {
+            match verdict {
+                Ok(accepted) if accepted.placement != Placement::Duplicate => self.count(raw),
+                Ok(_) => {}
+                Err(refusal) => {
+                    self.counts.refused += 1;
+                    tracing::warn!(%refusal, "a block was refused");
+                }
+            }
+        }
+        self.known.clear();
+        Ok(())
+    }
+
+    fn count(&mut self, raw: &Bytes) {
+        let Ok(block) = Block::decode(raw) else { return };
+        self.counts.blocks += 1;
+        self.counts.transactions += block.transactions().len() as u64;
+        let spending = block.transactions().iter().skip(1);
+        self.counts.inputs += spending.map(|it| it.inputs().len() as u64).sum::<u64>();
+    }
+
+    fn report(&self) -> ImportReport {
+        let seconds = self.started.elapsed().as_secs_f64();
+        let view = self.node.view();
+        ImportReport {
+            blocks: self.counts.blocks,
+            transactions: self.counts.transactions,
+            inputs: self.counts.inputs,
+            seconds,
+            inputs_per_second: self.counts.inputs as f64 / seconds.max(f64::EPSILON),
+            peak_rss_bytes: peak_rss_bytes(),
+            height: view.height.0,
+            best_block_hash: HashHex::from_internal(view.hash.to_bytes()),
+        }
+    }
+}
+
+fn header_of(raw: &[u8]) -> Option<Header> {
+    raw.first_chunk::<{ Header::SIZE }>().map(Header::decode)
+}
+
+/// Reads the most memory that this process ever had resident; 0 where the system does not
+/// tell.
+fn peak_rss_bytes() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kilobytes = line.and_then(|it| it.split_whitespace().next()?.parse::<u64>().ok());
+    kilobytes.unwrap_or(0) * 1024
+}
+
+/// A line on the terminal that says how far the import is.
+#[derive(Default)]
+struct Progress {
+    shown: Option<Instant>,
+}
+
+impl Progress {
+    const EVERY: Duration = Duration::from_millis(200);
+    const WIDTH: u64 = 30;
+
+    fn show(&mut self, position: u64, total: u64, height: u32) {
+        let is_due = self.shown.is_none_or(|at| at.elapsed() >= Self::EVERY);
+        if !is_due || !std::io::stderr().is_terminal() {
+            return;
+        }
+        self.shown = Some(Instant::now());
+        let done = position * Self::WIDTH / total.max(1);
+        let bar: String = (0..Self::WIDTH).map(|i| if i < done { '#' } else { '.' }).collect();
+        let percent = position * 100 / total.max(1);
+        eprint!("\r[{bar}] {percent:>3} %  height {height}");
+        let _ = std::io::stderr().flush();
+    }
+
+    fn end(&self) {
+        if self.shown.is_some() {
+            eprintln!();
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! What `synod-node` does besides running: import, export, verify, config.
+
+pub mod export;
+pub mod import;
+pub mod verify;
