@@ -60,20 +60,6 @@ pub const ALLOWED: &[(&str, &[&str])] = &[
     ),
     ("synod-service", &["synod-api"]),
     (
-        "synod-testkit",
-        &[
-            "synod-primitives",
-            "synod-sigcheck",
-            "synod-script",
-            "synod-chainspec",
-            "synod-ledger",
-            "synod-mempool",
-            "synod-engine",
-            "synod-engine-pow",
-            "synod-node-core",
-        ],
-    ),
-    (
         "synod-node",
         &[
             "synod-primitives",

@@ -1,6 +1,5 @@
 //! Opening a chain on what storage has.
 
-use bytes::Bytes;
 use synod_chainspec::{ChainSpec, EngineSpec, genesis_block};
 use synod_engine::Engine;
 use synod_engine_pow::ProofOfWork;
@@ -123,7 +122,6 @@ fn first_batch(genesis: &Block, engine: &dyn Engine) -> Batch {
         }),
         headers: vec![record],
         blocks: vec![(hash, genesis.raw().clone())],
-        undo: vec![(hash, Bytes::new())],
         coins: Some(CoinsFlush {
             tip: hash,
             inserts: Vec::new(),

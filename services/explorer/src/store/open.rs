@@ -1,10 +1,8 @@
 //! Opening the database: pragmas, migrations, what it belongs to.
 
 use std::path::Path;
-use std::pin::Pin;
 use std::time::Duration;
 
-use sqlx::migrate::MigrateError;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
     SqliteSynchronous,
@@ -53,13 +51,6 @@ fn options(path: &Path) -> SqliteConnectOptions {
         .pragma("temp_store", "memory")
 }
 
-/// Applies the migrations that the database lacks; boxed so that its type names one lifetime.
-fn migrate(
-    connection: &mut SqliteConnection,
-) -> Pin<Box<dyn Future<Output = Result<(), MigrateError>> + Send + '_>> {
-    Box::pin(async move { sqlx::migrate!("../../migrations/explorer").run(connection).await })
-}
-
 impl Store {
     /// Opens or creates the database and brings its schema up to date.
     ///
@@ -67,7 +58,8 @@ impl Store {
     /// A file that is no database of ours, or that cannot be written.
     pub(crate) async fn open(path: &Path) -> Result<(Self, Writer), StoreError> {
         let mut connection = options(path).connect().await?;
-        migrate(&mut connection).await?;
+        // `run` would do the same, but its future cannot be proved to be `Send`.
+        sqlx::migrate!("../../migrations/explorer").run_direct(None, &mut connection, false).await?;
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS)
             .acquire_timeout(ACQUIRE_TIMEOUT)

@@ -142,10 +142,12 @@ fn into_record(record: HeaderRecord) -> store::HeaderRecord {
 }
 
 fn into_store(batch: Batch) -> store::Batch {
-    let chain = batch.chain.map(|change| store::ChainChange {
-        // The genesis block itself is written with the first batch.
-        fork: Some(change.fork),
-        connected: change.connected,
+    let chain = batch.chain.map(|change| match change.fork {
+        // The genesis block is written like any other; the store has none below it.
+        (Height::GENESIS, genesis) if change.connected.is_empty() => {
+            store::ChainChange { fork: None, connected: vec![genesis] }
+        }
+        fork => store::ChainChange { fork: Some(fork), connected: change.connected },
     });
     let coins = batch.coins.map(|flush| store::CoinsFlush {
         tip: flush.tip,
