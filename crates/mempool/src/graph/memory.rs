@@ -30,7 +30,9 @@ const fn tree_bytes(content: usize) -> usize {
 }
 
 /// What every entry occupies, whatever its transaction.
-const FIXED_BYTES: usize = size_of::<Option<Entry>>() * 3 / 2
+const FIXED_BYTES: usize = size_of::<Entry>()
+    + ALLOCATION_BYTES
+    + size_of::<Option<Box<Entry>>>() * 3 / 2
     + 2 * table_bytes(size_of::<(Txid, Slot)>())
     + tree_bytes(size_of::<order::MiningKey>())
     + tree_bytes(size_of::<order::EvictionKey>())

@@ -27,7 +27,8 @@ pub(crate) type Slots = BTreeSet<Slot>;
 /// The entries with their indices.
 #[derive(Clone, Debug)]
 pub(crate) struct Graph {
-    slots: Vec<Option<Entry>>,
+    /// Boxed, so that the table grows without copying entries.
+    slots: Vec<Option<Box<Entry>>>,
     free: Vec<Slot>,
     by_txid: HashMap<Txid, Slot, HashKey>,
     by_wtxid: HashMap<Wtxid, Slot, HashKey>,
@@ -79,13 +80,13 @@ impl Graph {
 
     pub(crate) fn entry(&self, slot: Slot) -> &Entry {
         self.slots[slot as usize]
-            .as_ref()
+            .as_deref()
             .expect("indices name entries that are there")
     }
 
     fn entry_mut(&mut self, slot: Slot) -> &mut Entry {
         self.slots[slot as usize]
-            .as_mut()
+            .as_deref_mut()
             .expect("indices name entries that are there")
     }
 
@@ -158,9 +159,9 @@ impl Graph {
         self.totals.vsize += entry.cost().vsize;
         self.totals.fees_sat += i128::from(entry.cost().fee.sat());
         if slot == next {
-            self.slots.push(Some(entry));
+            self.slots.push(Some(Box::new(entry)));
         } else {
-            self.slots[slot as usize] = Some(entry);
+            self.slots[slot as usize] = Some(Box::new(entry));
         }
         slot
     }
@@ -190,7 +191,7 @@ impl Graph {
         self.totals.bytes -= memory::entry_bytes(&entry);
         self.totals.bytes -= entry.children.len() * memory::LINK_BYTES;
         self.unplace(slot, &entry);
-        entry
+        *entry
     }
 
     fn unplace(&mut self, slot: Slot, entry: &Entry) {
@@ -242,7 +243,7 @@ impl Graph {
 
     fn change(&mut self, slot: Slot, change: impl FnOnce(&mut Entry)) {
         let entry = self.slots[slot as usize]
-            .as_mut()
+            .as_deref_mut()
             .expect("the entry is there");
         let before = order::Keys::of(slot, entry);
         change(entry);
