@@ -190,7 +190,7 @@ async fn hot_wallets_are_made_with_a_passphrase_and_stay_sealed() {
         .expect("address");
     assert_eq!(
         client.addresses("shop", None).await.expect("list").items,
-        [address.clone()]
+        std::slice::from_ref(&address)
     );
     assert_eq!(address.label.as_deref(), Some("till"));
     assert_eq!(client.wallets().await.expect("list").wallets.len(), 1);

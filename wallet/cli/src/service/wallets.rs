@@ -239,7 +239,7 @@ impl Wallets {
             birthday,
             kdf: KdfParams::default(),
         };
-        let keystore = blocking(move || Ok(Keystore::create(&path, new, &passphrase)?)).await?;
+        let keystore = blocking(move || Ok(Keystore::create(&path, &new, &passphrase)?)).await?;
         let opening = Opening {
             descriptors: keystore.descriptors()?,
             birthday,

@@ -93,11 +93,8 @@ async fn what_was_saved_in_parts_is_loaded_as_their_sum() {
     let (_directory, store) = store().await;
     assert_eq!(store.load(&descriptors(1)).await.expect("readable"), None);
     let mut expected = ChangeSet::default();
-    for (n, changes) in change_sets().into_iter().enumerate() {
-        assert_eq!(
-            store.save(Some(&changes)).await.expect("saved"),
-            n as i64 + 1
-        );
+    for (n, changes) in (1i64..).zip(change_sets()) {
+        assert_eq!(store.save(Some(&changes)).await.expect("saved"), n);
         expected.merge(changes);
         let mut loaded = store
             .load(&descriptors(1))

@@ -131,7 +131,7 @@ impl Chain {
                     "txid": input.previous_output.txid, "vout": input.previous_output.vout,
                     "prevout": self.output(input.previous_output).map(output),
                     "scriptsig": input.script_sig, "sequence": input.sequence.0,
-                    "witness": input.witness.iter().map(|item| item.to_lower_hex_string()).collect::<Vec<_>>(),
+                    "witness": input.witness.iter().map(DisplayHex::to_lower_hex_string).collect::<Vec<_>>(),
                     "is_coinbase": input.previous_output.is_null(),
                 })
             })

@@ -94,7 +94,7 @@ pub fn create_keystore(session: &Session, args: &CreateArgs) -> Result<Created, 
         birthday: args.birthday,
         kdf: KdfParams::default(),
     };
-    let keystore = Keystore::create(&session.home.keystore(&name), new, &password)?;
+    let keystore = Keystore::create(&session.home.keystore(&name), &new, &password)?;
     Ok(Created {
         name,
         keystore,

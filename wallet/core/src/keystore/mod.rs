@@ -159,7 +159,7 @@ impl Keystore {
     ///
     /// # Errors
     /// When the file exists, the parameters are below the floor, or the system refuses.
-    pub fn create(path: &Path, new: NewKeystore, password: &str) -> Result<Self, KeystoreError> {
+    pub fn create(path: &Path, new: &NewKeystore, password: &str) -> Result<Self, KeystoreError> {
         if password.is_empty() {
             return Err(KeystoreError::EmptyPassword);
         }

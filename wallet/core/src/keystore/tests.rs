@@ -20,7 +20,7 @@ fn new_keystore() -> NewKeystore {
 fn created() -> (tempfile::TempDir, PathBuf) {
     let directory = tempfile::tempdir().expect("temporary directory");
     let path = directory.path().join("vault.wallet");
-    Keystore::create(&path, new_keystore(), "right").expect("created");
+    Keystore::create(&path, &new_keystore(), "right").expect("created");
     (directory, path)
 }
 
@@ -144,7 +144,7 @@ fn files_are_private_and_never_replaced_by_create() {
     let (directory, path) = created();
     let mode = fs::metadata(&path).expect("file").permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
-    let again = Keystore::create(&path, new_keystore(), "other")
+    let again = Keystore::create(&path, &new_keystore(), "other")
         .map(|_| ())
         .map_err(|e| e.code());
     assert_eq!(again, Err("wallet-exists"));
@@ -183,7 +183,7 @@ fn weak_parameters_and_empty_passwords_are_refused_at_creation() {
             .map_err(|e| e.code()),
         Err("keystore-kdf-out-of-range")
     );
-    let empty = Keystore::create(&path, new_keystore(), "")
+    let empty = Keystore::create(&path, &new_keystore(), "")
         .map(|_| ())
         .map_err(|e| e.code());
     assert_eq!(empty, Err("empty-password"));

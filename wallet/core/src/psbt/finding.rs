@@ -1,7 +1,5 @@
 //! What speaks against signing a PSBT.
 
-use std::fmt;
-
 use bdk_wallet::bitcoin::Txid;
 use serde::{Serialize, Serializer, ser::SerializeStruct};
 
@@ -21,47 +19,79 @@ pub enum Severity {
 }
 
 /// One thing that a review found; inputs and outputs are counted from 0.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Finding {
     /// The PSBT says nothing about the coin that an input spends.
+    #[error("input {0} does not say which coin it spends")]
     MissingUtxo(usize),
     /// The full previous transaction is needed to prove an amount and is missing.
+    #[error(
+        "input {0} lacks the whole transaction that made its coin, so its amount is not proven"
+    )]
     MissingPreviousTransaction(usize),
     /// The previous transaction does not hash to the outpoint, or has no such output.
+    #[error("the transaction that input {0} carries is not the one that made its coin")]
     WrongPreviousTransaction(usize),
     /// The two descriptions of one coin differ.
+    #[error("input {0} describes its coin in two ways that differ")]
     ConflictingUtxo(usize),
     /// An amount or a sum is above 21 million bitcoin.
+    #[error("an amount is above 21 million bitcoin")]
     AmountOutOfRange,
     /// The outputs are worth more than the inputs.
+    #[error("the outputs are worth more than the inputs")]
     NegativeFee,
     /// No input belongs to this wallet.
+    #[error("no input belongs to this wallet")]
     NothingToSign,
     /// An own input carries scripts or keys that are not its descriptor's.
+    #[error("input {0} carries a script or key that is not this wallet's")]
     UnexpectedScript(usize),
     /// An own input asks for a hash type other than ALL or DEFAULT.
+    #[error("input {0} asks for hash type {1}: the signature would not cover the whole payment")]
     UnusualSighash(usize, String),
     /// An own input asks for a hash type that does not exist.
+    #[error("input {0} asks for the unknown hash type 0x{1:02x}")]
     UnknownSighash(usize, u32),
     /// An output claims to be this wallet's, but its script is not what the wallet derives there.
+    #[error(
+        "output {0} claims to be this wallet's own, but is not: it is a payment to someone else"
+    )]
     FalseChange(usize),
     /// An output is this wallet's, but at an index where its coins would not be found again.
+    #[error(
+        "output {0} goes to this wallet's address {1}, so far ahead that it would not be found"
+    )]
     FarIndex(usize, u32),
     /// An input claims this wallet's key, but its coin has another script.
+    #[error("input {0} claims this wallet's key, but spends someone else's coin")]
     FalseInput(usize),
     /// Inputs of others are spent too.
+    #[error("{0} inputs belong to others")]
     ForeignInputs(usize),
     /// The fee is above [`MAX_FEE_SAT`].
+    #[error("the fee of {} is above {}", format_btc(*.0), format_btc(MAX_FEE_SAT))]
     FeeTooHigh(u64),
     /// The fee rate is above [`MAX_FEE_RATE_SAT_PER_KVB`].
+    #[error("the fee rate of {} is above {}", format_rate(*.0), format_rate(MAX_FEE_RATE_SAT_PER_KVB))]
     FeeRateTooHigh(u64),
     /// The fee is more than [`MAX_FEE_SHARE_PERCENT`] of the sum sent: fee, sum.
+    #[error(
+        "the fee of {0} sat is more than {MAX_FEE_SHARE_PERCENT} % of the {1} sat that are sent"
+    )]
     FeeShareTooHigh(u64, u64),
     /// The fee is more than [`WARN_FEE_SHARE_PERCENT`] of the sum sent: fee, sum.
+    #[error(
+        "the fee of {0} sat is more than {WARN_FEE_SHARE_PERCENT} % of the {1} sat that are sent"
+    )]
     FeeShareNotable(u64, u64),
     /// A transaction that spends one of these coins was signed before.
+    #[error("transaction {0}, which spends one of these coins, was signed before")]
     ConflictsWithSigned(Txid),
     /// Another transaction that pays the same recipients the same amounts was signed before.
+    #[error(
+        "transaction {0} makes the same payment from other coins and was signed before: both may be mined"
+    )]
     SamePaymentSigned(Txid),
 }
 
@@ -113,102 +143,6 @@ impl Finding {
             }
             Self::ConflictsWithSigned(_) => Some("--allow-replacement"),
             _ => None,
-        }
-    }
-}
-
-impl fmt::Display for Finding {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::MissingUtxo(i) => write!(f, "input {i} does not say which coin it spends"),
-            Self::MissingPreviousTransaction(i) => {
-                write!(
-                    f,
-                    "input {i} does not carry the whole transaction that made its coin, so its amount is not proven"
-                )
-            }
-            Self::WrongPreviousTransaction(i) => {
-                write!(
-                    f,
-                    "the transaction that input {i} carries is not the one that made its coin"
-                )
-            }
-            Self::ConflictingUtxo(i) => {
-                write!(f, "input {i} describes its coin in two ways that differ")
-            }
-            Self::AmountOutOfRange => f.write_str("an amount is above 21 million bitcoin"),
-            Self::NegativeFee => f.write_str("the outputs are worth more than the inputs"),
-            Self::NothingToSign => f.write_str("no input belongs to this wallet"),
-            Self::UnexpectedScript(i) => write!(
-                f,
-                "input {i} carries a script or key that is not this wallet's"
-            ),
-            Self::UnusualSighash(i, name) => {
-                write!(
-                    f,
-                    "input {i} asks for hash type {name}: the signature would not cover the whole payment"
-                )
-            }
-            Self::UnknownSighash(i, value) => {
-                write!(f, "input {i} asks for the unknown hash type 0x{value:02x}")
-            }
-            Self::FalseChange(i) => {
-                write!(
-                    f,
-                    "output {i} claims to be this wallet's own, but is not: treat it as a payment to someone else"
-                )
-            }
-            Self::FarIndex(i, index) => {
-                write!(
-                    f,
-                    "output {i} goes to this wallet's address index {index}, so far ahead that it would not be found"
-                )
-            }
-            Self::FalseInput(i) => write!(
-                f,
-                "input {i} claims this wallet's key, but spends someone else's coin"
-            ),
-            Self::ForeignInputs(count) => write!(f, "{count} inputs belong to others"),
-            Self::FeeTooHigh(fee) => {
-                write!(
-                    f,
-                    "the fee of {} is above {}",
-                    format_btc(*fee),
-                    format_btc(MAX_FEE_SAT)
-                )
-            }
-            Self::FeeRateTooHigh(rate) => {
-                write!(
-                    f,
-                    "the fee rate of {} is above {}",
-                    format_rate(*rate),
-                    format_rate(MAX_FEE_RATE_SAT_PER_KVB)
-                )
-            }
-            Self::FeeShareTooHigh(fee, sum) => {
-                write!(
-                    f,
-                    "the fee of {fee} sat is more than {MAX_FEE_SHARE_PERCENT} % of the {sum} sat that are sent"
-                )
-            }
-            Self::FeeShareNotable(fee, sum) => {
-                write!(
-                    f,
-                    "the fee of {fee} sat is more than {WARN_FEE_SHARE_PERCENT} % of the {sum} sat that are sent"
-                )
-            }
-            Self::ConflictsWithSigned(txid) => {
-                write!(
-                    f,
-                    "transaction {txid}, which spends one of these coins, was signed before"
-                )
-            }
-            Self::SamePaymentSigned(txid) => {
-                write!(
-                    f,
-                    "transaction {txid}, which makes the same payment from other coins, was signed before: both may be mined"
-                )
-            }
         }
     }
 }

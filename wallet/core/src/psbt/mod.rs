@@ -49,7 +49,7 @@ pub enum PsbtError {
     #[error("the PSBTs are of different transactions")]
     DifferentTransactions,
     /// Findings that were not allowed by name.
-    #[error("refused: {}", .0.iter().map(|f| f.to_string()).collect::<Vec<_>>().join("; "))]
+    #[error("refused: {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
     Refused(Vec<Finding>),
     /// Some inputs have no complete signatures; counted from 0.
     #[error("inputs without complete signatures: {0:?}")]

@@ -285,10 +285,10 @@ impl Review {
         for output in &self.outputs {
             match output.role {
                 Role::Change { index } => {
-                    revealed.internal = revealed.internal.max(index.saturating_add(1))
+                    revealed.internal = revealed.internal.max(index.saturating_add(1));
                 }
                 Role::Own { index } => {
-                    revealed.external = revealed.external.max(index.saturating_add(1))
+                    revealed.external = revealed.external.max(index.saturating_add(1));
                 }
                 Role::Payment => {}
             }

@@ -3,6 +3,7 @@
 use bdk_wallet::bitcoin::{
     Psbt, PublicKey, TapSighashType, Transaction, TxOut, ecdsa,
     key::TapTweak,
+    psbt::PsbtSighashType,
     secp256k1::{Keypair, Message},
     sighash::{EcdsaSighashType, Prevouts, SighashCache},
     taproot,
@@ -73,7 +74,7 @@ impl InputSigner<'_, '_> {
         let public = PublicKey::new(keypair.public_key());
         let wanted = psbt.inputs[self.index].sighash_type;
         let hash_type = wanted
-            .map_or(Ok(EcdsaSighashType::All), |t| t.ecdsa_hash_ty())
+            .map_or(Ok(EcdsaSighashType::All), PsbtSighashType::ecdsa_hash_ty)
             .map_err(|e| self.error(e))?;
         let message = self.ecdsa_message(psbt, hash_type, public)?;
         let secp = self.keys.secp();
@@ -120,7 +121,10 @@ impl InputSigner<'_, '_> {
         let internal = self.keypair()?;
         let wanted = psbt.inputs[self.index].sighash_type;
         let hash_type = wanted
-            .map_or(Ok(TapSighashType::Default), |t| t.taproot_hash_ty())
+            .map_or(
+                Ok(TapSighashType::Default),
+                PsbtSighashType::taproot_hash_ty,
+            )
             .map_err(|e| self.error(e))?;
         let prevouts = Prevouts::All(self.prevouts);
         let hash = self

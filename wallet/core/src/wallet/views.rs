@@ -132,7 +132,7 @@ impl Wallet {
                         .inner()
                         .calculate_fee(transaction)
                         .ok()
-                        .map(|fee| fee.to_sat()),
+                        .map(bdk_wallet::bitcoin::Amount::to_sat),
                     confirmations: height.map_or(0, |height| self.confirmations(height)),
                     height,
                     time,
