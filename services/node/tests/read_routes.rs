@@ -158,9 +158,9 @@ impl TestNode {
 
 const IMMUTABLE: &str = "public, max-age=31536000, immutable";
 
-/// A witness script that anybody satisfies; `mark` makes others.
+/// A witness script that anybody satisfies; `mark`, 1 to 16, makes others.
 fn witness_script(mark: u8) -> Vec<u8> {
-    vec![0x01, mark, 0x75, 0x51]
+    vec![0x50 + mark, 0x75, 0x51]
 }
 
 /// Pays to [`witness_script`].
