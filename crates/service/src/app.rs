@@ -86,7 +86,6 @@ impl App {
     }
 
     /// Returns the router, to be given to [`serve`](crate::serve).
-    #[must_use]
     pub fn build(self) -> Router {
         let documents = Documents::new(&docs::complete(self.document));
         let (own, _) = OpenApiRouter::new()

@@ -30,7 +30,6 @@ pub(crate) struct BodyTimeout(pub(crate) Duration);
 /// Gives a route another limit on its request body than [`Limits::max_body_bytes`].
 ///
 /// The result is a layer: `routes.layer(body_limit(8_000_000))`.
-#[must_use]
 pub fn body_limit(max_bytes: usize) -> Extension<BodyLimit> {
     Extension(BodyLimit(max_bytes))
 }

@@ -262,7 +262,8 @@ async fn raw_bytes_and_hex_are_told_apart() {
         "Content-Type: text/plain",
     );
     let form = "Content-Type: application/x-www-form-urlencoded";
-    let cases: [(&[&str], &[u8], Result<&str, u16>); 10] = [
+    type Case<'a> = (&'a [&'a str], &'a [u8], Result<&'a str, u16>);
+    let cases: [Case<'_>; 10] = [
         (&[octets], b"00ff", Ok("30306666")),
         (&[text], b"00ff", Ok("00ff")),
         (&[text], b" 00FF\r\n", Ok("00ff")),

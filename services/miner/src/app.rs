@@ -67,12 +67,11 @@ pub async fn run(
         shutdown: shutdown.clone(),
     };
     let own_metrics = MinerMetrics::register(&metrics);
-    let (miner, verdicts) = Miner::new(state.clone(), searchers, own_metrics, Arc::clone(&refresh));
+    let (miner, verdicts) = Miner::new(state.clone(), searchers, own_metrics, refresh);
     let inputs = Inputs {
         templates: newest,
         found,
         requests,
-        refresh,
         shutdown: shutdown.clone(),
     };
     let limits = Limits::default();

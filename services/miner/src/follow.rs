@@ -90,10 +90,10 @@ impl Follower {
         };
         query.longpoll = Some(known.longpoll_id.clone());
         let pause = MEMPOOL_PAUSE.saturating_sub(known.received.elapsed());
-        if !pause.is_zero() {
-            if let Ok(result) = timeout(pause, self.state.node.template(&query)).await {
-                return result;
-            }
+        if !pause.is_zero()
+            && let Ok(result) = timeout(pause, self.state.node.template(&query)).await
+        {
+            return result;
         }
         query.longpoll_mempool = Some(true);
         self.state.node.template(&query).await

@@ -23,6 +23,7 @@ mod policy;
 mod rate;
 mod searchers;
 mod state;
+mod tip;
 mod work;
 
 pub use app::{MinerError, run};

@@ -17,6 +17,7 @@ use crate::policy::{Decision, Situation, decide};
 use crate::rate::Rate;
 use crate::searchers::{Found, Searchers};
 use crate::state::{Controls, MAX_REQUESTS, MineRequest, State};
+use crate::tip::Tip;
 use crate::work::Work;
 
 /// How often the rate is measured.
@@ -25,10 +26,10 @@ const SAMPLE: Duration = Duration::from_millis(500);
 const ATTEMPTS: u32 = 4;
 /// The wait after the first attempt; it doubles.
 const ATTEMPT_WAIT: Duration = Duration::from_millis(200);
+/// The time that a submission has to end after a stop was asked for.
+const LAST_SUBMISSION: Duration = Duration::from_secs(5);
 /// The wait after the node refused a block, so that a fault does not become a flood.
 const REFUSED_WAIT: Duration = Duration::from_secs(1);
-/// The time for the template after a block of ours to come by itself.
-const NEXT_TEMPLATE: Duration = Duration::from_secs(2);
 
 /// What became of a submission.
 pub(crate) struct Verdict {
@@ -41,7 +42,6 @@ pub(crate) struct Inputs {
     pub(crate) templates: watch::Receiver<Option<Arc<Work>>>,
     pub(crate) found: mpsc::Receiver<Found>,
     pub(crate) requests: mpsc::Receiver<MineRequest>,
-    pub(crate) refresh: Arc<Notify>,
     pub(crate) shutdown: Shutdown,
 }
 
@@ -57,21 +57,6 @@ pub(crate) struct Miner {
     tip: Tip,
 }
 
-/// Where the search stands.
-struct Tip {
-    parent: Option<HashHex>,
-    since: Instant,
-    /// The id of the template that the threads have.
-    assigned: Option<String>,
-    is_submitting: bool,
-    /// The parent of a block of ours that the node took, and when: templates on it are outdated.
-    solved: Option<(HashHex, Instant)>,
-    /// A template that is of no more use.
-    spent: Option<String>,
-    /// No search before this moment.
-    pause_until: Option<Instant>,
-}
-
 impl Miner {
     pub(crate) fn new(
         state: State,
@@ -81,15 +66,7 @@ impl Miner {
     ) -> (Self, mpsc::Receiver<Verdict>) {
         let (verdicts, receiver) = mpsc::channel(1);
         let now = Instant::now();
-        let tip = Tip {
-            parent: None,
-            since: now,
-            assigned: None,
-            is_submitting: false,
-            solved: None,
-            spent: None,
-            pause_until: None,
-        };
+        let tip = Tip::new(now);
         let (waiting, rate) = (VecDeque::new(), Rate::new(now));
         (
             Self {
@@ -136,8 +113,10 @@ impl Miner {
         }
         self.searchers.assign(None);
         if self.tip.is_submitting {
-            if let Some(verdict) = verdicts.recv().await {
-                self.judge(verdict);
+            tokio::select! {
+                Some(verdict) = verdicts.recv() => self.judge(verdict),
+                () = inputs.shutdown.forced() => {}
+                () = tokio::time::sleep(LAST_SUBMISSION) => {}
             }
         }
     }
@@ -269,11 +248,11 @@ impl Miner {
         };
         request.blocks.push(hash);
         request.left -= 1;
-        if request.left == 0 {
-            if let Some(request) = self.waiting.pop_front() {
-                // The requester may have gone; the block stands anyway.
-                let _ = request.reply.send(Ok(request.blocks));
-            }
+        if request.left == 0
+            && let Some(request) = self.waiting.pop_front()
+        {
+            // The requester may have gone; the block stands anyway.
+            let _ = request.reply.send(Ok(request.blocks));
         }
     }
 
@@ -300,39 +279,6 @@ pub(crate) fn stopped() -> ApiError {
     ApiError::conflict(code::CONFLICT, "The miner is stopped.").with_hint("POST /v1/start first.")
 }
 
-impl Tip {
-    /// Says whether a template may be searched; if not, when to ask again.
-    fn admit(
-        &mut self,
-        work: &Work,
-        now: Instant,
-        refresh: &Notify,
-    ) -> Result<(), Option<Instant>> {
-        if self.parent != Some(work.parent()) {
-            self.parent = Some(work.parent());
-            self.since = now;
-        }
-        if let Some((parent, when)) = self.solved {
-            if parent == work.parent() {
-                if now < when + NEXT_TEMPLATE {
-                    return Err(Some(when + NEXT_TEMPLATE));
-                }
-                // Our block is not the tip any more, or the news was lost.
-                self.spent = Some(work.template().template_id.clone());
-                refresh.notify_one();
-            }
-            self.solved = None;
-        }
-        if self.spent.as_ref() == Some(&work.template().template_id) {
-            return Err(None);
-        }
-        match self.pause_until {
-            Some(moment) if now < moment => Err(Some(moment)),
-            _ => Ok(()),
-        }
-    }
-}
-
 /// Submits a block, again when the node does not answer: nothing that was found is given up for
 /// a broken connection.
 async fn deliver(node: &NodeClient, found: &Found) -> Result<SubmitBlock, ClientError> {
@@ -340,7 +286,7 @@ async fn deliver(node: &NodeClient, found: &Found) -> Result<SubmitBlock, Client
     for _ in 1..ATTEMPTS {
         match node.submit_work(&found.submission).await {
             Err(error) if error.is_transient() => {
-                tracing::warn!(%error, "could not submit a block")
+                tracing::warn!(%error, "could not submit a block");
             }
             result => return result,
         }

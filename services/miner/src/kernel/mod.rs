@@ -124,7 +124,6 @@ impl Kernel {
             if sha_extensions::is_available() {
                 found.push(Self::ShaExtensions);
             }
-            // `sha2` uses the SHA extensions by itself and then beats eight lanes.
             if avx2::is_available() {
                 found.push(Self::Avx2);
             }

@@ -181,12 +181,11 @@ async fn template(
     if let Some(known) = &query.longpoll {
         let is_mempool = query.longpoll_mempool == Some(true);
         let is_new = |(tip, mempool): &(u64, u64)| {
-            let now = if is_mempool {
-                format!("{tip}.{mempool}")
+            if is_mempool {
+                *known != format!("{tip}.{mempool}")
             } else {
-                tip.to_string()
-            };
-            *known != now && !(known.starts_with(&format!("{now}.")) && !is_mempool)
+                !known.starts_with(&format!("{tip}."))
+            }
         };
         let _ = tokio::time::timeout(PATIENCE, changes.wait_for(is_new)).await;
     }
