@@ -6,7 +6,7 @@ ARG RUN_IMAGE=debian:bookworm-slim
 FROM ${BUILD_IMAGE} AS build
 WORKDIR /src
 COPY . .
-RUN cargo build --release --locked --bins && mkdir /out \
+RUN cargo build --release --locked --workspace --bins && mkdir /out \
     && cp target/release/synod target/release/synod-node target/release/synod-miner \
           target/release/synod-explorer target/release/synod-wallet /out/
 

@@ -63,7 +63,7 @@ step "formatting" cargo fmt --all --check
 step "lints" cargo clippy --workspace --all-targets --locked -- -D warnings
 cargo_tests
 if ! $quick; then
-    step "build for the acceptance tests" cargo build --locked --bins
+    step "build for the acceptance tests" cargo build --locked --workspace --bins
     section "acceptance"
     acceptance/run.sh 2>&1 | tee "$log"
     counts=$(awk '/^[0-9]+ passed, [0-9]+ failed/ { p = $1; f = $3 } END { print p + 0, f + 0 }' "$log")

@@ -15,7 +15,7 @@ fi
 
 report=$(mktemp)
 trap 'rm -f "$report"' EXIT
-"$venv/bin/python" -m pytest -p no:cacheprovider --junit-xml "$report" "$@" tests
+"$venv/bin/python" -m pytest -p no:cacheprovider --junit-xml "$report" "${@:-tests}"
 status=$?
 "$venv/bin/python" - "$report" <<'PYTHON'
 import sys
