@@ -32,8 +32,14 @@ const WATCH: Duration = Duration::from_millis(50);
 /// The file of the index in the data directory.
 const INDEX: &str = "explorer.sqlite";
 /// Routes that any page may post to: they need no token and move nobody's coins.
-const PUBLIC_WRITES: [&str; 6] =
-    ["/tx", "/txs/package", "/api/tx", "/api/txs/package", "/api/v1/tx", "/api/v1/txs/package"];
+const PUBLIC_WRITES: [&str; 6] = [
+    "/tx",
+    "/txs/package",
+    "/api/tx",
+    "/api/txs/package",
+    "/api/v1/tx",
+    "/api/v1/txs/package",
+];
 
 /// The listeners of an explorer.
 #[derive(Debug)]
@@ -77,7 +83,11 @@ pub async fn run(
     let (health, metrics) = (Health::default(), Metrics::default());
     let watcher = tokio::spawn(watch(explorer.clone(), health.clone(), metrics.clone()));
     let limits = config.limits.clone();
-    let kit = Kit { config, health, metrics };
+    let kit = Kit {
+        config,
+        health,
+        metrics,
+    };
     let (main, root) = (kit.main(&explorer), kit.root(&explorer));
     let main = tokio::spawn(serve(listeners.main, main, stop.clone(), limits.clone()));
     let root = listeners
@@ -106,7 +116,9 @@ struct Kit {
 impl Kit {
     fn access(&self) -> AccessPolicy {
         let mut access = self.config.access.clone();
-        access.public_writes.extend(PUBLIC_WRITES.map(str::to_owned));
+        access
+            .public_writes
+            .extend(PUBLIC_WRITES.map(str::to_owned));
         access
     }
 
@@ -140,7 +152,10 @@ impl Kit {
     fn root(&self, explorer: &Explorer) -> Router {
         let routes = esplora::routes().with_state(explorer.clone());
         let fallback = Router::new().route("/{*rest}", any(esplora::no_such_endpoint));
-        self.app(Document::openapi()).routes(routes).pages(fallback).build()
+        self.app(Document::openapi())
+            .routes(routes)
+            .pages(fallback)
+            .build()
     }
 }
 
@@ -168,8 +183,16 @@ async fn watch(explorer: Explorer, health: Health, metrics: Metrics) {
     let height = Gauge::<i64, AtomicI64>::default();
     let count = Gauge::<i64, AtomicI64>::default();
     metrics.register(|registry| {
-        registry.register("explorer_index_height", "Height of the index", height.clone());
-        registry.register("explorer_mempool_count", "Transactions in the mempool", count.clone());
+        registry.register(
+            "explorer_index_height",
+            "Height of the index",
+            height.clone(),
+        );
+        registry.register(
+            "explorer_mempool_count",
+            "Transactions in the mempool",
+            count.clone(),
+        );
     });
     loop {
         if explorer.follower.is_connected() {

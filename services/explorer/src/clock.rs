@@ -12,7 +12,9 @@ pub(crate) enum Clock {
 impl Clock {
     /// Unix seconds.
     pub(crate) fn now(self) -> i64 {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let since = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
         i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
     }
 }

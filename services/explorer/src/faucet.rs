@@ -31,7 +31,11 @@ impl WalletFaucet {
     /// Pays from the wallet named `wallet` of the service behind `client`.
     #[must_use]
     pub fn new(client: WalletClient, wallet: String, max_amount: AmountSat) -> Self {
-        Self { client, wallet, max_amount }
+        Self {
+            client,
+            wallet,
+            max_amount,
+        }
     }
 }
 
@@ -43,7 +47,10 @@ impl Faucet for WalletFaucet {
     ) -> Pin<Box<dyn Future<Output = Result<HashHex, ClientError>> + Send + 'f>> {
         Box::pin(async move {
             let payment = CreatePayment {
-                recipients: vec![Recipient { address: address.to_owned(), amount_sat: amount }],
+                recipients: vec![Recipient {
+                    address: address.to_owned(),
+                    amount_sat: amount,
+                }],
                 fee_rate_sat_vb: None,
                 label: Some("faucet".to_owned()),
             };

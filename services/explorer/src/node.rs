@@ -62,7 +62,10 @@ impl Node {
     /// Reads where the node's chain stands.
     pub(crate) async fn chain(&self) -> Result<NodeChain, NodeError> {
         let status = self.client.chain().await?;
-        let tip = Tip { height: status.height, hash: block_hash(status.best_block_hash) };
+        let tip = Tip {
+            height: status.height,
+            hash: block_hash(status.best_block_hash),
+        };
         let work = Work::from_be_bytes(status.chainwork.to_bytes());
         Ok(NodeChain { status, tip, work })
     }
@@ -74,7 +77,11 @@ impl Node {
         limit: u32,
     ) -> Result<Vec<(u32, BlockHash)>, NodeError> {
         let page = self.client.headers(from, limit).await?;
-        Ok(page.items.iter().map(|header| (header.height, block_hash(header.hash))).collect())
+        Ok(page
+            .items
+            .iter()
+            .map(|header| (header.height, block_hash(header.hash)))
+            .collect())
     }
 
     /// Reads blocks, several at once, in the order asked for.
@@ -90,14 +97,20 @@ impl Node {
     async fn block(self, hash: BlockHash) -> Result<Block, NodeError> {
         let name = HashHex::from_internal(hash.to_bytes());
         let raw = self.client.block_raw(name).await?;
-        let block = Block::decode(&raw).ok().filter(|block| block.hash() == hash);
+        let block = Block::decode(&raw)
+            .ok()
+            .filter(|block| block.hash() == hash);
         block.ok_or(NodeError::WrongBytes(name))
     }
 
     /// Reads the mempool's size: transactions, virtual bytes, fees in satoshis.
     pub(crate) async fn mempool_size(&self) -> Result<(u64, u64, u64), NodeError> {
         let status = self.client.mempool().await?;
-        Ok((status.transactions, status.vsize, status.total_fee_sat.to_sat()))
+        Ok((
+            status.transactions,
+            status.vsize,
+            status.total_fee_sat.to_sat(),
+        ))
     }
 
     /// Lists the ids of the mempool, parents before children.
@@ -105,7 +118,10 @@ impl Node {
         let mut entries = Vec::new();
         let mut cursor: Option<String> = None;
         loop {
-            let page = self.client.mempool_entries(cursor.as_deref(), MEMPOOL_PAGE).await?;
+            let page = self
+                .client
+                .mempool_entries(cursor.as_deref(), MEMPOOL_PAGE)
+                .await?;
             let new = page.items.iter();
             entries.extend(new.map(|entry| (entry.ancestor_count, entry.time, txid(entry.txid))));
             cursor = page.next_cursor;
@@ -165,7 +181,8 @@ impl Node {
 
     /// Opens the node's events.
     pub(crate) fn events(&self) -> synod_api::client::EventStream {
-        self.client.events(&[Topic::Blocks, Topic::Transactions], None)
+        self.client
+            .events(&[Topic::Blocks, Topic::Transactions], None)
     }
 }
 

@@ -56,8 +56,15 @@ impl Snapshots {
     /// Starts with an empty mempool on no tip.
     pub(crate) fn new(store: Store) -> Self {
         let view = Arc::new(PoolView::default());
-        let views = Views { previous: view.clone(), settled: view, staged: None };
-        Self { store, views: Arc::new(ArcSwap::from_pointee(views)) }
+        let views = Views {
+            previous: view.clone(),
+            settled: view,
+            staged: None,
+        };
+        Self {
+            store,
+            views: Arc::new(ArcSwap::from_pointee(views)),
+        }
     }
 
     /// The newest settled view, for what needs no index.
@@ -84,31 +91,51 @@ impl Snapshots {
 
     fn view_at(&self, tip: Tip) -> Option<Arc<PoolView>> {
         let views = self.views.load();
-        let candidates = [Some(&views.settled), views.staged.as_ref(), Some(&views.previous)];
-        candidates.into_iter().flatten().find(|view| view.tip == Some(tip)).cloned()
+        let candidates = [
+            Some(&views.settled),
+            views.staged.as_ref(),
+            Some(&views.previous),
+        ];
+        candidates
+            .into_iter()
+            .flatten()
+            .find(|view| view.tip == Some(tip))
+            .cloned()
     }
 
     /// Replaces the view while the tip stays.
     pub(crate) fn publish(&self, view: Arc<PoolView>) {
         let views = self.views.load();
         let previous = views.previous.clone();
-        self.views.store(Arc::new(Views { previous, settled: view, staged: None }));
+        self.views.store(Arc::new(Views {
+            previous,
+            settled: view,
+            staged: None,
+        }));
     }
 
     /// Shows the view of a tip that is about to be committed.
     pub(crate) fn stage(&self, view: Arc<PoolView>) {
         let views = Views::clone(&self.views.load());
-        self.views.store(Arc::new(Views { staged: Some(view), ..views }));
+        self.views.store(Arc::new(Views {
+            staged: Some(view),
+            ..views
+        }));
     }
 
     /// Makes the staged view the newest one after the commit, or forgets it when that failed.
     pub(crate) fn settle(&self, committed: bool) {
         let views = Views::clone(&self.views.load());
         let next = match (committed, views.staged) {
-            (true, Some(staged)) => {
-                Views { previous: views.settled, settled: staged, staged: None }
-            }
-            _ => Views { staged: None, ..views },
+            (true, Some(staged)) => Views {
+                previous: views.settled,
+                settled: staged,
+                staged: None,
+            },
+            _ => Views {
+                staged: None,
+                ..views
+            },
         };
         self.views.store(Arc::new(next));
     }

@@ -20,7 +20,11 @@ pub(crate) fn readable(bytes: &[u8]) -> Option<&str> {
 pub(crate) fn coins(sat: i64) -> String {
     let sign = if sat < 0 { "-" } else { "" };
     let sat = sat.unsigned_abs();
-    format!("{sign}{}.{:08}", grouped(sat / 100_000_000), sat % 100_000_000)
+    format!(
+        "{sign}{}.{:08}",
+        grouped(sat / 100_000_000),
+        sat % 100_000_000
+    )
 }
 
 /// Writes a number with its thousands parted by thin spaces.
@@ -45,14 +49,22 @@ pub(crate) fn parse_coins(text: &str) -> Option<u64> {
     if is_empty || part.len() > 8 || !is_number(whole) || !is_number(part) {
         return None;
     }
-    let whole: u64 = if whole.is_empty() { 0 } else { whole.parse().ok()? };
+    let whole: u64 = if whole.is_empty() {
+        0
+    } else {
+        whole.parse().ok()?
+    };
     let part: u64 = format!("{part:0<8}").parse().ok()?;
     whole.checked_mul(100_000_000)?.checked_add(part)
 }
 
 /// Writes a fee rate.
 pub(crate) fn rate(sat_vb: f64) -> String {
-    if sat_vb >= 100.0 { format!("{sat_vb:.0}") } else { format!("{sat_vb:.1}") }
+    if sat_vb >= 100.0 {
+        format!("{sat_vb:.0}")
+    } else {
+        format!("{sat_vb:.1}")
+    }
 }
 
 /// Writes a number of bytes.
@@ -94,7 +106,12 @@ pub(crate) fn utc_time(unix: i64) -> String {
 fn utc_parts(unix: i64) -> (String, String) {
     let (days, seconds) = (unix.div_euclid(86_400), unix.rem_euclid(86_400));
     let (year, month, day) = civil(days);
-    let clock = format!("{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60);
+    let clock = format!(
+        "{:02}:{:02}:{:02}",
+        seconds / 3600,
+        seconds / 60 % 60,
+        seconds % 60
+    );
     (format!("{year:04}-{month:02}-{day:02}"), clock)
 }
 
@@ -134,8 +151,16 @@ mod tests {
     fn coins_keep_all_decimals_and_read_back() {
         assert_eq!(coins(5_000_000_000), "50.00000000");
         assert_eq!(coins(-1), "-0.00000001");
-        assert_eq!(coins(2_100_000_000_000_000), "21\u{202f}000\u{202f}000.00000000");
-        for (text, sat) in [("1", 100_000_000), ("0.00000001", 1), (".5", 50_000_000), ("2.", 200_000_000)] {
+        assert_eq!(
+            coins(2_100_000_000_000_000),
+            "21\u{202f}000\u{202f}000.00000000"
+        );
+        for (text, sat) in [
+            ("1", 100_000_000),
+            ("0.00000001", 1),
+            (".5", 50_000_000),
+            ("2.", 200_000_000),
+        ] {
             assert_eq!(parse_coins(text), Some(sat), "{text}");
         }
         for text in ["", ".", "-1", "1e8", "0.000000001", "1,5", "99999999999999"] {

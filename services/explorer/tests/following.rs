@@ -25,7 +25,12 @@ async fn a_reorganisation_is_one_step_and_its_losers_are_kept() {
     let node = FakeNode::serve(old.clone()).await;
     let data = tempfile::tempdir().expect("a folder");
     let explorer = start(&node, data.path()).await;
-    assert_eq!(explorer.json(&format!("/api/scripthash/{}", scripthash(3))).await["chain_stats"]["tx_count"], 1);
+    assert_eq!(
+        explorer
+            .json(&format!("/api/scripthash/{}", scripthash(3)))
+            .await["chain_stats"]["tx_count"],
+        1
+    );
 
     let mut new = base.clone();
     let double = pay(&[base.coin(2)], &[(p2wpkh(5), 2000)]);
@@ -37,44 +42,83 @@ async fn a_reorganisation_is_one_step_and_its_losers_are_kept() {
     explorer.wait_tip(&new.tip().hash().to_string()).await;
 
     // At once: the kept payment is unconfirmed again, the other one is gone.
-    let status = explorer.json(&format!("/api/tx/{}/status", kept.txid())).await;
+    let status = explorer
+        .json(&format!("/api/tx/{}/status", kept.txid()))
+        .await;
     assert_eq!(status, json!({ "confirmed": false }));
-    assert_eq!(explorer.refusal(&format!("/api/tx/{}", lost.txid())).await.0, 404);
-    let stats = explorer.json(&format!("/api/scripthash/{}", scripthash(4))).await;
+    assert_eq!(
+        explorer
+            .refusal(&format!("/api/tx/{}", lost.txid()))
+            .await
+            .0,
+        404
+    );
+    let stats = explorer
+        .json(&format!("/api/scripthash/{}", scripthash(4)))
+        .await;
     assert_eq!(stats["chain_stats"]["funded_txo_sum"], 0);
-    let stats = explorer.json(&format!("/api/scripthash/{}", scripthash(2))).await;
+    let stats = explorer
+        .json(&format!("/api/scripthash/{}", scripthash(2)))
+        .await;
     assert_eq!(stats["mempool_stats"]["funded_txo_sum"], 1000);
-    let coins = explorer.json(&format!("/api/scripthash/{}", scripthash(1))).await;
+    let coins = explorer
+        .json(&format!("/api/scripthash/{}", scripthash(1)))
+        .await;
     assert_eq!(coins["chain_stats"]["spent_txo_count"], 1);
-    let spender = explorer.json(&format!("/api/tx/{}/outspend/0", base.coin(2).txid)).await;
+    let spender = explorer
+        .json(&format!("/api/tx/{}/outspend/0", base.coin(2).txid))
+        .await;
     assert_eq!(spender["txid"], double.txid().to_string());
 
     // The stale blocks stay, whole.
     let stale = old.hash(11);
     let status = explorer.json(&format!("/api/block/{stale}/status")).await;
-    assert_eq!((&status["in_best_chain"], &status["height"], &status["stale"]),
-        (&json!(false), &json!(null), &json!(true)));
-    assert_eq!(explorer.json(&format!("/api/block/{stale}")).await["height"], 11);
+    assert_eq!(
+        (
+            &status["in_best_chain"],
+            &status["height"],
+            &status["stale"]
+        ),
+        (&json!(false), &json!(null), &json!(true))
+    );
+    assert_eq!(
+        explorer.json(&format!("/api/block/{stale}")).await["height"],
+        11
+    );
     let txs = explorer.json(&format!("/api/block/{stale}/txs")).await;
     assert_eq!(txs[1]["status"], json!({ "confirmed": false }));
     assert_eq!(txs[1]["vin"][0]["prevout"]["value"], 5_000_000_000_u64);
-    let raw = explorer.get(&format!("/api/block/{stale}/raw")).await.bytes().await.expect("bytes");
+    let raw = explorer
+        .get(&format!("/api/block/{stale}/raw"))
+        .await
+        .bytes()
+        .await
+        .expect("bytes");
     assert_eq!(raw, old.blocks[11].raw());
 
     // And the log says what happened.
     let log = explorer.json("/v1/reorgs").await;
     let item = &log["items"][0];
-    assert_eq!((&item["fork_height"], &item["depth"], &item["dropped_count"]),
-        (&json!(10), &json!(2), &json!(2)));
+    assert_eq!(
+        (&item["fork_height"], &item["depth"], &item["dropped_count"]),
+        (&json!(10), &json!(2), &json!(2))
+    );
     assert_eq!(item["old_tip"]["hash"], old.tip().hash().to_string());
     assert_eq!(item["new_tip"]["hash"], new.tip().hash().to_string());
     let fate = |txid: String| {
         let dropped = item["dropped"].as_array().expect("a list").iter();
-        dropped.clone().find(|it| it["txid"] == txid).expect("listed").clone()
+        dropped
+            .clone()
+            .find(|it| it["txid"] == txid)
+            .expect("listed")
+            .clone()
     };
     assert_eq!(fate(kept.txid().to_string())["fate"], "mempool");
     let replaced = fate(lost.txid().to_string());
-    assert_eq!((&replaced["fate"], &replaced["by"]), (&json!("replaced"), &json!(double.txid().to_string())));
+    assert_eq!(
+        (&replaced["fate"], &replaced["by"]),
+        (&json!("replaced"), &json!(double.txid().to_string()))
+    );
     explorer.stop().await.expect("a clean stop");
 }
 
@@ -96,10 +140,23 @@ async fn a_block_that_wins_back_is_no_longer_stale() {
     node.set_chain(first.clone());
     explorer.wait_tip(&first.tip().hash().to_string()).await;
     let status = explorer.json(&format!("/api/block/{loser}/status")).await;
-    assert_eq!((&status["in_best_chain"], &status["stale"]), (&json!(true), &json!(false)));
-    let status = explorer.json(&format!("/api/block/{}/status", second.hash(6))).await;
-    assert_eq!((&status["in_best_chain"], &status["stale"]), (&json!(false), &json!(true)));
-    assert_eq!(explorer.json("/v1/reorgs").await["items"].as_array().map(Vec::len), Some(2));
+    assert_eq!(
+        (&status["in_best_chain"], &status["stale"]),
+        (&json!(true), &json!(false))
+    );
+    let status = explorer
+        .json(&format!("/api/block/{}/status", second.hash(6)))
+        .await;
+    assert_eq!(
+        (&status["in_best_chain"], &status["stale"]),
+        (&json!(false), &json!(true))
+    );
+    assert_eq!(
+        explorer.json("/v1/reorgs").await["items"]
+            .as_array()
+            .map(Vec::len),
+        Some(2)
+    );
     explorer.stop().await.expect("a clean stop");
 }
 
@@ -118,7 +175,9 @@ async fn an_index_goes_on_where_it_stopped() {
     node.set_chain(grown.clone());
     let explorer = start(&node, data.path()).await;
     assert_eq!(explorer.text("/api/blocks/tip/height").await, "704");
-    let stats = explorer.json(&format!("/api/scripthash/{}", scripthash(1))).await;
+    let stats = explorer
+        .json(&format!("/api/scripthash/{}", scripthash(1)))
+        .await;
     assert_eq!(stats["chain_stats"]["tx_count"], 699);
     for height in [0, 1, 350, 699, 700, 704] {
         let hash = explorer.text(&format!("/api/block-height/{height}")).await;
@@ -133,13 +192,26 @@ async fn a_node_of_another_network_is_refused_in_one_sentence() {
     chain.mine_many(3, &p2wpkh(1));
     let node = FakeNode::serve(chain).await;
     let data = tempfile::tempdir().expect("a folder");
-    start(&node, data.path()).await.stop().await.expect("a clean stop");
+    start(&node, data.path())
+        .await
+        .stop()
+        .await
+        .expect("a clean stop");
     node.set_chain_id(&"cd".repeat(32));
     let explorer = start_with(ExplorerConfig::new(node.url(), data.path())).await;
     let error = explorer.ended().await.expect_err("refused");
-    assert!(matches!(error, ExplorerError::Identity(IdentityError::OtherNetwork { .. })), "{error}");
+    assert!(
+        matches!(
+            error,
+            ExplorerError::Identity(IdentityError::OtherNetwork { .. })
+        ),
+        "{error}"
+    );
     assert!(!error.to_string().contains('\n'));
-    let config = ExplorerConfig { reindex: true, ..ExplorerConfig::new(node.url(), data.path()) };
+    let config = ExplorerConfig {
+        reindex: true,
+        ..ExplorerConfig::new(node.url(), data.path())
+    };
     let explorer = start_with(config).await;
     explorer.wait_ready().await;
     assert_eq!(explorer.text("/api/blocks/tip/height").await, "3");
@@ -152,11 +224,22 @@ async fn a_node_that_was_reset_is_refused_at_the_start() {
     chain.mine_many(3, &p2wpkh(1));
     let node = FakeNode::serve(chain).await;
     let data = tempfile::tempdir().expect("a folder");
-    start(&node, data.path()).await.stop().await.expect("a clean stop");
+    start(&node, data.path())
+        .await
+        .stop()
+        .await
+        .expect("a clean stop");
     node.set_chain(Chain::genesis());
     let explorer = start_with(ExplorerConfig::new(node.url(), data.path())).await;
     let error = explorer.ended().await.expect_err("refused");
-    let reset = matches!(error, ExplorerError::Identity(IdentityError::Reset { ours: 3, theirs: 0, .. }));
+    let reset = matches!(
+        error,
+        ExplorerError::Identity(IdentityError::Reset {
+            ours: 3,
+            theirs: 0,
+            ..
+        })
+    );
     assert!(reset, "{error}");
 }
 
@@ -193,10 +276,19 @@ async fn the_mempool_follows_the_nodes_with_and_without_events() {
     let hash = scripthash(2);
     let stats = explorer.json(&format!("/api/scripthash/{hash}")).await;
     assert_eq!(stats["mempool_stats"]["spent_txo_count"], 1);
-    assert_eq!(explorer.json(&format!("/api/scripthash/{hash}/utxo")).await, json!([]));
+    assert_eq!(
+        explorer.json(&format!("/api/scripthash/{hash}/utxo")).await,
+        json!([])
+    );
     node.remove_from_mempool(child.txid());
     holds(1).await;
-    assert_eq!(explorer.refusal(&format!("/api/tx/{}", child.txid())).await.0, 404);
+    assert_eq!(
+        explorer
+            .refusal(&format!("/api/tx/{}", child.txid()))
+            .await
+            .0,
+        404
+    );
     explorer.stop().await.expect("a clean stop");
 }
 
@@ -227,7 +319,10 @@ async fn no_reader_sees_a_tip_that_is_not_in_the_best_chain() {
         let blocks = explorer.json("/api/blocks").await;
         let list = blocks.as_array().expect("a list");
         for pair in list.windows(2) {
-            assert_eq!(pair[0]["previousblockhash"], pair[1]["id"], "one branch in one answer");
+            assert_eq!(
+                pair[0]["previousblockhash"], pair[1]["id"],
+                "one branch in one answer"
+            );
         }
         checked += 1;
     }

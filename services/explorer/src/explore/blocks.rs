@@ -9,7 +9,10 @@ use crate::store::BlockRecord;
 
 impl Snapshot {
     /// Finds a block, stale ones too.
-    pub(crate) async fn block(&mut self, hash: BlockHash) -> Result<Option<BlockRecord>, ExploreError> {
+    pub(crate) async fn block(
+        &mut self,
+        hash: BlockHash,
+    ) -> Result<Option<BlockRecord>, ExploreError> {
         Ok(self.reader.block(hash).await?)
     }
 
@@ -22,11 +25,17 @@ impl Snapshot {
     }
 
     /// Puts a block's bytes together.
-    pub(crate) async fn block_bytes(&mut self, record: &BlockRecord) -> Result<Vec<u8>, ExploreError> {
+    pub(crate) async fn block_bytes(
+        &mut self,
+        record: &BlockRecord,
+    ) -> Result<Vec<u8>, ExploreError> {
         if let Some((_, block)) = &record.stale {
             return Ok(block.raw().to_vec());
         }
-        let stored = self.reader.block_transactions(record.height, 0, u32::MAX).await?;
+        let stored = self
+            .reader
+            .block_transactions(record.height, 0, u32::MAX)
+            .await?;
         let mut bytes = Vec::with_capacity(usize::try_from(record.size).unwrap_or(0));
         bytes.extend_from_slice(&record.header.encode());
         write_count(&mut bytes, stored.len());
@@ -44,6 +53,10 @@ impl Snapshot {
         if record.stale.is_some() || record.height >= self.tip.height {
             return Ok(None);
         }
-        Ok(self.reader.block_at(record.height + 1).await?.map(|next| next.hash))
+        Ok(self
+            .reader
+            .block_at(record.height + 1)
+            .await?
+            .map(|next| next.hash))
     }
 }

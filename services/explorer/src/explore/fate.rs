@@ -30,7 +30,9 @@ impl Snapshot {
     pub(crate) async fn fate(&mut self, dropped: Dropped) -> Result<Fate, ExploreError> {
         match self.place(dropped.txid).await? {
             Some(Place::Confirmed { number, .. }) => {
-                return Ok(Fate::Confirmed { height: number.height() });
+                return Ok(Fate::Confirmed {
+                    height: number.height(),
+                });
             }
             Some(Place::Mempool { .. }) => return Ok(Fate::Mempool),
             Some(Place::Stale) | None => {}
@@ -39,7 +41,11 @@ impl Snapshot {
             return Ok(Fate::Gone);
         };
         let transaction = record.stale.and_then(|(_, block)| {
-            block.transactions().iter().find(|tx| tx.txid() == dropped.txid).cloned()
+            block
+                .transactions()
+                .iter()
+                .find(|tx| tx.txid() == dropped.txid)
+                .cloned()
         });
         match transaction {
             Some(transaction) => self.replaced_by(&transaction).await,

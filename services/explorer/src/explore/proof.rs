@@ -29,14 +29,23 @@ impl Snapshot {
         let leaves = leaves.into_iter().map(Txid::to_bytes).collect();
         let branch = merkle::branch(leaves, number.position() as usize);
         let branch = branch.into_iter().map(Txid::from_bytes).collect();
-        Ok(Some(BranchProof { height: number.height(), position: number.position(), branch }))
+        Ok(Some(BranchProof {
+            height: number.height(),
+            position: number.position(),
+            branch,
+        }))
     }
 }
 
 /// Encodes the block's header and the part of its Merkle tree that leads to one transaction
 /// (BIP37: `merkleblock`).
 pub(crate) fn merkle_block(record: &BlockRecord, txids: &[Txid], position: usize) -> Vec<u8> {
-    let mut tree = PartialTree { leaves: txids, position, bits: Vec::new(), hashes: Vec::new() };
+    let mut tree = PartialTree {
+        leaves: txids,
+        position,
+        bits: Vec::new(),
+        hashes: Vec::new(),
+    };
     let mut height = 0;
     while tree.width(height) > 1 {
         height += 1;
@@ -61,13 +70,19 @@ impl PartialTree<'_> {
     fn hash(&self, height: usize, index: usize) -> [u8; 32] {
         let from = index << height;
         let to = ((index + 1) << height).min(self.leaves.len());
-        let mut row: Vec<[u8; 32]> = self.leaves[from..to].iter().map(|id| id.to_bytes()).collect();
+        let mut row: Vec<[u8; 32]> = self.leaves[from..to]
+            .iter()
+            .map(|id| id.to_bytes())
+            .collect();
         // A part of the tree has its own height even where its right half is missing.
         for _ in 0..height {
             if row.len() % 2 == 1 {
                 row.push(row[row.len() - 1]);
             }
-            row = row.chunks_exact(2).map(|pair| merkle::root(pair.to_vec()).hash).collect();
+            row = row
+                .chunks_exact(2)
+                .map(|pair| merkle::root(pair.to_vec()).hash)
+                .collect();
         }
         row[0]
     }
@@ -95,7 +110,11 @@ fn encode(header: &Header, count: usize, tree: &PartialTree<'_>) -> Vec<u8> {
     }
     write_count(&mut out, tree.bits.len().div_ceil(8));
     for byte in tree.bits.chunks(8) {
-        out.push(byte.iter().enumerate().fold(0, |sum, (i, bit)| sum | u8::from(*bit) << i));
+        out.push(
+            byte.iter()
+                .enumerate()
+                .fold(0, |sum, (i, bit)| sum | u8::from(*bit) << i),
+        );
     }
     out
 }

@@ -13,12 +13,19 @@ fn extract(bytes: &[u8]) -> ([u8; 32], Vec<[u8; 32]>) {
         .collect::<Vec<_>>();
     let flags = reader.read_var_bytes().expect("flags");
     reader.finish().expect("the end");
-    let bits = flags.iter().flat_map(|byte| (0..8).map(move |i| byte >> i & 1 == 1));
+    let bits = flags
+        .iter()
+        .flat_map(|byte| (0..8).map(move |i| byte >> i & 1 == 1));
     let mut height = 0;
     while count.div_ceil(1 << height) > 1 {
         height += 1;
     }
-    let mut walk = Walk { count, bits: bits.collect(), hashes, matched: Vec::new() };
+    let mut walk = Walk {
+        count,
+        bits: bits.collect(),
+        hashes,
+        matched: Vec::new(),
+    };
     walk.bits.reverse();
     walk.hashes.reverse();
     let root = walk.walk(height, 0);
@@ -45,7 +52,11 @@ impl Walk {
         }
         let left = self.walk(height - 1, index * 2);
         let has_right = index * 2 + 1 < self.count.div_ceil(1 << (height - 1));
-        let right = if has_right { self.walk(height - 1, index * 2 + 1) } else { left };
+        let right = if has_right {
+            self.walk(height - 1, index * 2 + 1)
+        } else {
+            left
+        };
         merkle::root(vec![left, right]).hash
     }
 }
@@ -56,8 +67,12 @@ fn a_light_client_finds_exactly_the_one_transaction_under_the_root() {
         let txids: Vec<Txid> = (0..count).map(|i| Txid::from_bytes([i + 1; 32])).collect();
         let root = merkle::root(txids.iter().map(|id| id.to_bytes()).collect()).hash;
         for position in 0..usize::from(count) {
-            let mut tree =
-                PartialTree { leaves: &txids, position, bits: Vec::new(), hashes: Vec::new() };
+            let mut tree = PartialTree {
+                leaves: &txids,
+                position,
+                bits: Vec::new(),
+                hashes: Vec::new(),
+            };
             let mut height = 0;
             while tree.width(height) > 1 {
                 height += 1;

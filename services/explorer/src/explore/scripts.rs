@@ -40,7 +40,10 @@ pub(crate) struct Unspent {
 
 impl Snapshot {
     /// Sums up what happened to a script.
-    pub(crate) async fn script_use(&mut self, script: &[u8; 32]) -> Result<ScriptUse, ExploreError> {
+    pub(crate) async fn script_use(
+        &mut self,
+        script: &[u8; 32],
+    ) -> Result<ScriptUse, ExploreError> {
         let chain = self.reader.script_stats(script).await?;
         let mut mempool = ScriptStats::default();
         for entry in self.pool.of_script(script) {
@@ -56,7 +59,11 @@ impl Snapshot {
 
     /// Lists a script's transactions in the mempool in the order of arrival.
     pub(crate) fn script_pool_txs(&self, script: &[u8; 32], limit: usize) -> Vec<TxView> {
-        self.pool.of_script(script).take(limit).map(|entry| Self::pool_view(entry)).collect()
+        self.pool
+            .of_script(script)
+            .take(limit)
+            .map(|entry| Self::pool_view(entry))
+            .collect()
     }
 
     /// Lists a script's confirmed transactions after one of them, the newest first.
@@ -95,11 +102,16 @@ impl Snapshot {
     ///
     /// # Errors
     /// More of them than one answer may have.
-    pub(crate) async fn unspent(&mut self, script: &[u8; 32]) -> Result<Vec<Unspent>, ExploreError> {
+    pub(crate) async fn unspent(
+        &mut self,
+        script: &[u8; 32],
+    ) -> Result<Vec<Unspent>, ExploreError> {
         let limit = u32::try_from(MAX_UNSPENT + 1).unwrap_or(u32::MAX);
         let rows = self.reader.unspent(script, limit).await?;
         let numbers: HashSet<TxNumber> = rows.iter().map(|row| row.number).collect();
-        let places = self.places(&numbers.into_iter().collect::<Vec<_>>()).await?;
+        let places = self
+            .places(&numbers.into_iter().collect::<Vec<_>>())
+            .await?;
         let mut unspent: Vec<Unspent> = rows
             .iter()
             .filter_map(|row| {
@@ -107,7 +119,11 @@ impl Snapshot {
                 let place = places.get(&row.number).copied()?;
                 let is_spent = self.pool.spender(&outpoint).is_some();
                 let value_sat = row.value_sat;
-                (!is_spent).then_some(Unspent { outpoint, value_sat, place })
+                (!is_spent).then_some(Unspent {
+                    outpoint,
+                    value_sat,
+                    place,
+                })
             })
             .collect();
         unspent.extend(self.pool_unspent(script));
@@ -124,9 +140,15 @@ impl Snapshot {
                 let outpoint = entry.transaction.outpoint(vout);
                 let is_own = crate::pool::script_key(&output.script_pubkey) == *script;
                 if is_own && self.pool.spender(&outpoint).is_none() {
-                    let place = Place::Mempool { seen_at: entry.seen_at };
+                    let place = Place::Mempool {
+                        seen_at: entry.seen_at,
+                    };
                     let value_sat = output.value.sat();
-                    unspent.push(Unspent { outpoint, value_sat, place });
+                    unspent.push(Unspent {
+                        outpoint,
+                        value_sat,
+                        place,
+                    });
                 }
             }
         }

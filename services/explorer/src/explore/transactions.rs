@@ -49,7 +49,9 @@ impl TxView {
             transaction: entry.transaction.clone(),
             prevouts: entry.prevouts.iter().cloned().map(Some).collect(),
             fee_sat: entry.fee_sat,
-            place: Place::Mempool { seen_at: entry.seen_at },
+            place: Place::Mempool {
+                seen_at: entry.seen_at,
+            },
         }
     }
 
@@ -63,7 +65,11 @@ impl TxView {
 
     /// The sum of the outputs.
     pub(crate) fn output_sat(&self) -> i64 {
-        self.transaction.outputs().iter().map(|output| output.value.sat()).sum()
+        self.transaction
+            .outputs()
+            .iter()
+            .map(|output| output.value.sat())
+            .sum()
     }
 
     /// The fee rate in satoshis a vbyte.
@@ -87,7 +93,9 @@ impl Snapshot {
     /// Finds out where a transaction is without reading it.
     pub(crate) async fn place(&mut self, txid: Txid) -> Result<Option<Place>, ExploreError> {
         if let Some(entry) = self.pool.get(&txid) {
-            return Ok(Some(Place::Mempool { seen_at: entry.seen_at }));
+            return Ok(Some(Place::Mempool {
+                seen_at: entry.seen_at,
+            }));
         }
         let Some(number) = self.reader.number_of(txid).await? else {
             return Ok(None);
@@ -107,7 +115,14 @@ impl Snapshot {
         let stamps = self.reader.stamps(&heights).await?;
         let place = |number: &TxNumber| {
             let (block, time) = *stamps.get(&number.height())?;
-            Some((*number, Place::Confirmed { number: *number, block, time }))
+            Some((
+                *number,
+                Place::Confirmed {
+                    number: *number,
+                    block,
+                    time,
+                },
+            ))
         };
         Ok(numbers.iter().filter_map(place).collect())
     }
@@ -135,7 +150,10 @@ impl Snapshot {
     }
 
     /// Reads transactions by their place, in the order asked for.
-    pub(crate) async fn txs_at(&mut self, numbers: &[TxNumber]) -> Result<Vec<TxView>, ExploreError> {
+    pub(crate) async fn txs_at(
+        &mut self,
+        numbers: &[TxNumber],
+    ) -> Result<Vec<TxView>, ExploreError> {
         let stored = self.reader.transactions(numbers).await?;
         self.views(stored).await
     }
@@ -149,7 +167,10 @@ impl Snapshot {
     ) -> Result<Vec<TxView>, ExploreError> {
         match &record.stale {
             None => {
-                let stored = self.reader.block_transactions(record.height, from, limit).await?;
+                let stored = self
+                    .reader
+                    .block_transactions(record.height, from, limit)
+                    .await?;
                 self.views(stored).await
             }
             Some((_, block)) => self.stale_txs(block, from, limit).await,
@@ -164,13 +185,23 @@ impl Snapshot {
         from: u32,
         limit: u32,
     ) -> Result<Vec<TxView>, ExploreError> {
-        let transactions: Vec<&Transaction> =
-            block.transactions().iter().skip(from as usize).take(limit as usize).collect();
-        let wanted: Vec<OutPoint> =
-            transactions.iter().flat_map(|tx| tx.inputs()).map(|input| input.prevout).collect();
+        let transactions: Vec<&Transaction> = block
+            .transactions()
+            .iter()
+            .skip(from as usize)
+            .take(limit as usize)
+            .collect();
+        let wanted: Vec<OutPoint> = transactions
+            .iter()
+            .flat_map(|tx| tx.inputs())
+            .map(|input| input.prevout)
+            .collect();
         let coins = self.reader.coins(&wanted).await?;
-        let inside: HashMap<Txid, &Transaction> =
-            block.transactions().iter().map(|tx| (tx.txid(), tx)).collect();
+        let inside: HashMap<Txid, &Transaction> = block
+            .transactions()
+            .iter()
+            .map(|tx| (tx.txid(), tx))
+            .collect();
         let pool = self.pool.clone();
         let find = |outpoint: &OutPoint| {
             let output = |tx: &Transaction| tx.outputs().get(outpoint.vout as usize).cloned();
@@ -178,19 +209,34 @@ impl Snapshot {
                 .get(outpoint)
                 .map(|coin| coin.output.clone())
                 .or_else(|| inside.get(&outpoint.txid).and_then(|tx| output(tx)))
-                .or_else(|| pool.get(&outpoint.txid).and_then(|entry| output(&entry.transaction)))
+                .or_else(|| {
+                    pool.get(&outpoint.txid)
+                        .and_then(|entry| output(&entry.transaction))
+                })
         };
         Ok(transactions
             .into_iter()
             .map(|transaction| {
                 let inputs = transaction.inputs().iter();
-                let prevouts: Vec<Option<TxOut>> = inputs.map(|input| find(&input.prevout)).collect();
-                let spent: Option<i64> =
-                    prevouts.iter().map(|output| output.as_ref().map(|it| it.value.sat())).sum();
-                let paid: i64 = transaction.outputs().iter().map(|output| output.value.sat()).sum();
+                let prevouts: Vec<Option<TxOut>> =
+                    inputs.map(|input| find(&input.prevout)).collect();
+                let spent: Option<i64> = prevouts
+                    .iter()
+                    .map(|output| output.as_ref().map(|it| it.value.sat()))
+                    .sum();
+                let paid: i64 = transaction
+                    .outputs()
+                    .iter()
+                    .map(|output| output.value.sat())
+                    .sum();
                 let transaction = transaction.clone();
                 let fee_sat = spent.map_or(0, |spent| spent - paid);
-                TxView { transaction, prevouts, fee_sat, place: Place::Stale }
+                TxView {
+                    transaction,
+                    prevouts,
+                    fee_sat,
+                    place: Place::Stale,
+                }
             })
             .collect())
     }
@@ -203,7 +249,11 @@ impl Snapshot {
         let mut confirmed: HashMap<u32, Spender> = HashMap::new();
         if let Some(number) = view.number() {
             let spenders = self.reader.spenders(&[number]).await?;
-            confirmed.extend(spenders.into_iter().map(|((_, vout), spender)| (vout, spender)));
+            confirmed.extend(
+                spenders
+                    .into_iter()
+                    .map(|((_, vout), spender)| (vout, spender)),
+            );
         }
         let numbers: Vec<TxNumber> = confirmed.values().filter_map(|it| it.number).collect();
         let places = self.places(&numbers).await?;
@@ -211,13 +261,19 @@ impl Snapshot {
         Ok(outputs
             .map(|(vout, _)| {
                 if let Some(spender) = confirmed.get(&vout) {
-                    let place = spender.number.and_then(|number| places.get(&number).copied());
+                    let place = spender
+                        .number
+                        .and_then(|number| places.get(&number).copied());
                     let Spender { txid, vin, .. } = *spender;
                     return place.map(|place| Outspend { txid, vin, place });
                 }
                 let (txid, vin) = self.pool.spender(&view.transaction.outpoint(vout))?;
                 let seen_at = self.pool.get(&txid)?.seen_at;
-                Some(Outspend { txid, vin, place: Place::Mempool { seen_at } })
+                Some(Outspend {
+                    txid,
+                    vin,
+                    place: Place::Mempool { seen_at },
+                })
             })
             .collect())
     }
@@ -227,11 +283,17 @@ impl Snapshot {
         /// Blocks that are looked at for payments.
         const LOOK_BACK: u32 = 200;
         let pool = self.pool.clone();
-        let mut views: Vec<TxView> =
-            pool.recent().take(limit).map(|entry| TxView::of_pool(entry)).collect();
+        let mut views: Vec<TxView> = pool
+            .recent()
+            .take(limit)
+            .map(|entry| TxView::of_pool(entry))
+            .collect();
         let rest = u32::try_from(limit - views.len()).unwrap_or(0);
         if rest > 0 {
-            let stored = self.reader.latest_payments(self.tip.height, LOOK_BACK, rest).await?;
+            let stored = self
+                .reader
+                .latest_payments(self.tip.height, LOOK_BACK, rest)
+                .await?;
             views.extend(self.views(stored).await?);
         }
         Ok(views)

@@ -25,10 +25,7 @@ pub(super) enum Step {
     /// Blocks were added; there may be more.
     Advanced,
     /// Blocks were added after leaving a branch.
-    Reorganised {
-        fork_height: u32,
-        depth: u32,
-    },
+    Reorganised { fork_height: u32, depth: u32 },
 }
 
 /// A batch that was read ahead, and the block that it follows on.
@@ -40,8 +37,12 @@ pub(super) struct Ahead {
 
 /// Reads the blocks that follow on a height, as many as a batch takes.
 async fn read_batch(node: &Node, from: u32) -> Result<Vec<Block>, NodeError> {
-    let hashes: Vec<BlockHash> =
-        node.hashes(from, BATCH_BLOCKS).await?.into_iter().map(|(_, hash)| hash).collect();
+    let hashes: Vec<BlockHash> = node
+        .hashes(from, BATCH_BLOCKS)
+        .await?
+        .into_iter()
+        .map(|(_, hash)| hash)
+        .collect();
     let mut blocks = Vec::with_capacity(hashes.len());
     let mut bytes = 0;
     for stride in hashes.chunks(STRIDE) {
@@ -97,7 +98,10 @@ pub(super) async fn step(
     *ahead = more;
     Ok(match base {
         None => Step::Advanced,
-        Some(fork_height) => Step::Reorganised { fork_height, depth: old_height - fork_height },
+        Some(fork_height) => Step::Reorganised {
+            fork_height,
+            depth: old_height - fork_height,
+        },
     })
 }
 
@@ -118,10 +122,17 @@ pub(super) async fn find_departure(
         let from = to.saturating_sub(if to == tip.height { 0 } else { FORK_STRIDE - 1 });
         let theirs = node.hashes(from, to - from + 1).await?;
         let ours = indexer.hashes(from, to - from + 1).await?;
-        let common = theirs.iter().rev().find(|(height, hash)| ours.get(height) == Some(hash));
+        let common = theirs
+            .iter()
+            .rev()
+            .find(|(height, hash)| ours.get(height) == Some(hash));
         if let Some(&(fork_height, _)) = common {
             let is_departed = fork_height < tip.height;
-            let departure = Departure { fork_height, new_tip: chain.tip, new_work: chain.work };
+            let departure = Departure {
+                fork_height,
+                new_tip: chain.tip,
+                new_work: chain.work,
+            };
             return Ok(is_departed.then_some(departure));
         }
         if from == 0 {

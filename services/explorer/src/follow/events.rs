@@ -46,9 +46,10 @@ pub(super) async fn read_events(node: Node, news: mpsc::Sender<News>, shutdown: 
                     | EventKind::Reorg { .. } => News::Chain,
                     EventKind::Transaction { txid, .. } => News::Added(event_txid(txid)),
                     // Its block takes it out of the view, together with its effects.
-                    EventKind::TransactionRemoved { reason: RemovalReason::Mined, .. } => {
-                        News::Chain
-                    }
+                    EventKind::TransactionRemoved {
+                        reason: RemovalReason::Mined,
+                        ..
+                    } => News::Chain,
                     EventKind::TransactionRemoved { txid, .. } => News::Removed(event_txid(txid)),
                     EventKind::Resync { .. } => News::Unknown,
                     EventKind::Finalized { .. } => continue,

@@ -61,7 +61,11 @@ pub(super) async fn check_network(
             Ok(Ok(()))
         }
         Some(ours) if ours == theirs => Ok(Ok(())),
-        Some(ours) => Ok(Err(IdentityError::OtherNetwork { ours, theirs, node: node.to_owned() })),
+        Some(ours) => Ok(Err(IdentityError::OtherNetwork {
+            ours,
+            theirs,
+            node: node.to_owned(),
+        })),
     }
 }
 
@@ -76,7 +80,11 @@ pub(super) fn check_reset(
     let ours = indexer.tip().map_or(0, |tip: Tip| tip.height);
     if fork_height == 0 && ours > 0 && chain.work < indexer.work() {
         let theirs = chain.tip.height;
-        return Err(IdentityError::Reset { ours, theirs, node: node.to_owned() });
+        return Err(IdentityError::Reset {
+            ours,
+            theirs,
+            node: node.to_owned(),
+        });
     }
     Ok(())
 }

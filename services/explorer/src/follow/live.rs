@@ -57,7 +57,9 @@ pub(crate) struct Live {
 impl Live {
     /// Starts without listeners.
     pub(crate) fn new() -> Self {
-        Self { sender: broadcast::Sender::new(BACKLOG) }
+        Self {
+            sender: broadcast::Sender::new(BACKLOG),
+        }
     }
 
     /// Tells all listeners.

@@ -53,7 +53,12 @@ impl FollowerHandle {
     /// Shows a transaction that the node has accepted; returns when readers see it.
     pub(crate) async fn show(&self, transaction: Transaction) {
         let (shown, done) = oneshot::channel();
-        if self.submitted.send(Submitted { transaction, shown }).await.is_ok() {
+        if self
+            .submitted
+            .send(Submitted { transaction, shown })
+            .await
+            .is_ok()
+        {
             // Correctness: the node has the transaction. If the index is busy for longer than
             // this, its events bring it.
             let _ = tokio::time::timeout(SHOW_TIMEOUT, done).await;
@@ -101,7 +106,10 @@ impl Follower {
     ) -> (Self, FollowerHandle) {
         let (sender, submitted) = mpsc::channel(SUBMITTED_QUEUE);
         let state = Arc::new(State::default());
-        let handle = FollowerHandle { submitted: sender, state: state.clone() };
+        let handle = FollowerHandle {
+            submitted: sender,
+            state: state.clone(),
+        };
         let follower = Self {
             indexer,
             node,
@@ -224,17 +232,30 @@ impl Follower {
 
     fn announce(&self, step: Step) {
         if let Step::Reorganised { fork_height, depth } = step {
-            tracing::warn!(fork_height, depth, "the active chain moved to another branch");
+            tracing::warn!(
+                fork_height,
+                depth,
+                "the active chain moved to another branch"
+            );
             self.live.announce(LiveEvent::Reorg { fork_height, depth });
         }
         if let (Step::Advanced | Step::Reorganised { .. }, Some(tip)) = (step, self.indexer.tip()) {
             let hash = tip.hash.to_string();
-            self.live.announce(LiveEvent::Tip { height: tip.height, hash });
+            self.live.announce(LiveEvent::Tip {
+                height: tip.height,
+                hash,
+            });
         }
     }
 
     async fn check_identity(&mut self, chain: &NodeChain) -> Result<(), FollowError> {
-        if self.state.network.load().as_ref().is_none_or(|known| **known != Network::of(chain)) {
+        if self
+            .state
+            .network
+            .load()
+            .as_ref()
+            .is_none_or(|known| **known != Network::of(chain))
+        {
             let url = self.node.url().to_owned();
             identity::check_network(self.indexer.writer(), chain, &url).await??;
             self.state.network.store(Some(Arc::new(Network::of(chain))));
@@ -266,8 +287,10 @@ impl Follower {
             .map(|entry| entry.transaction.txid())
             .filter(|txid| !wanted.contains(txid))
             .collect();
-        let missing: Vec<Txid> =
-            theirs.into_iter().filter(|txid| pool.get(txid).is_none()).collect();
+        let missing: Vec<Txid> = theirs
+            .into_iter()
+            .filter(|txid| pool.get(txid).is_none())
+            .collect();
         self.is_pool_stale = false;
         if gone.is_empty() && missing.is_empty() {
             return Ok(());
@@ -279,7 +302,10 @@ impl Follower {
     async fn fetch(&mut self, missing: &[Txid]) -> Result<(), FollowError> {
         if !missing.is_empty() {
             let transactions = self.node.transactions(missing).await?;
-            let unknown = self.indexer.add_to_pool(&transactions, self.clock.now()).await?;
+            let unknown = self
+                .indexer
+                .add_to_pool(&transactions, self.clock.now())
+                .await?;
             if !unknown.is_empty() {
                 // Their inputs are in a block that the index does not have yet.
                 self.is_behind = true;
@@ -333,8 +359,10 @@ impl Follower {
     async fn show(&mut self, submitted: Submitted) -> Result<(), FollowError> {
         let Submitted { transaction, shown } = submitted;
         let now = self.clock.now();
-        let mut unknown =
-            self.indexer.add_to_pool(std::slice::from_ref(&transaction), now).await?;
+        let mut unknown = self
+            .indexer
+            .add_to_pool(std::slice::from_ref(&transaction), now)
+            .await?;
         if !unknown.is_empty() {
             // Its parents came to the node by another way: bring blocks and mempool up to date.
             self.advance().await?;

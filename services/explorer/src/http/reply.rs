@@ -38,18 +38,30 @@ pub(crate) struct Reply {
 impl Reply {
     /// Text without a line break at its end.
     pub(crate) fn text(text: impl ToString, keep: Keep) -> Self {
-        Self { content_type: TEXT, body: text.to_string().into_bytes(), keep }
+        Self {
+            content_type: TEXT,
+            body: text.to_string().into_bytes(),
+            keep,
+        }
     }
 
     /// A JSON document.
     pub(crate) fn json<T: Serialize>(body: &T, keep: Keep) -> Result<Self, Refusal> {
         let body = serde_json::to_vec(body).map_err(Refusal::internal)?;
-        Ok(Self { content_type: JSON, body, keep })
+        Ok(Self {
+            content_type: JSON,
+            body,
+            keep,
+        })
     }
 
     /// Raw bytes.
     pub(crate) fn bytes(body: Vec<u8>, keep: Keep) -> Self {
-        Self { content_type: BYTES, body, keep }
+        Self {
+            content_type: BYTES,
+            body,
+            keep,
+        }
     }
 }
 
@@ -65,7 +77,10 @@ impl IntoResponse for Reply {
         };
         let mut response = self.body.into_response();
         let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(self.content_type));
+        headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static(self.content_type),
+        );
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(control));
         if self.keep != Keep::Never
             && let Ok(etag) = HeaderValue::from_str(&etag)
@@ -86,24 +101,36 @@ pub(crate) struct Refusal {
 impl Refusal {
     /// 400.
     pub(crate) fn bad(text: impl Into<String>) -> Self {
-        Self { status: StatusCode::BAD_REQUEST, text: text.into() }
+        Self {
+            status: StatusCode::BAD_REQUEST,
+            text: text.into(),
+        }
     }
 
     /// 404.
     pub(crate) fn missing(text: impl Into<String>) -> Self {
-        Self { status: StatusCode::NOT_FOUND, text: text.into() }
+        Self {
+            status: StatusCode::NOT_FOUND,
+            text: text.into(),
+        }
     }
 
     /// 503: trying again may help.
     pub(crate) fn unavailable(text: impl Into<String>) -> Self {
-        Self { status: StatusCode::SERVICE_UNAVAILABLE, text: text.into() }
+        Self {
+            status: StatusCode::SERVICE_UNAVAILABLE,
+            text: text.into(),
+        }
     }
 
     /// 500; the cause is logged and not shown.
     pub(crate) fn internal(cause: impl std::fmt::Display) -> Self {
         tracing::error!(%cause, "internal error");
         let text = "Internal server error".to_owned();
-        Self { status: StatusCode::INTERNAL_SERVER_ERROR, text }
+        Self {
+            status: StatusCode::INTERNAL_SERVER_ERROR,
+            text,
+        }
     }
 }
 
@@ -161,7 +188,10 @@ pub(crate) async fn not_modified(request: Request, next: Next) -> Response {
         .map(|tag| tag.trim().trim_start_matches("W/").to_owned())
         .collect();
     let mut response = next.run(request).await;
-    let etag = response.headers().get(header::ETAG).and_then(|value| value.to_str().ok());
+    let etag = response
+        .headers()
+        .get(header::ETAG)
+        .and_then(|value| value.to_str().ok());
     let is_known = etag.is_some_and(|etag| known.iter().any(|tag| tag == etag || tag == "*"));
     if response.status() == StatusCode::OK && is_known {
         *response.status_mut() = StatusCode::NOT_MODIFIED;

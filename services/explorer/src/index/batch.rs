@@ -6,7 +6,9 @@
 use std::collections::HashMap;
 
 use bytes::Bytes;
-use synod_primitives::{Block, BlockHash, Header, OutPoint, Script, Transaction, Txid, Work, sha256};
+use synod_primitives::{
+    Block, BlockHash, Header, OutPoint, Script, Transaction, Txid, Work, sha256,
+};
 
 use crate::store::{StoreError, TxNumber};
 
@@ -154,7 +156,10 @@ impl Batch {
     /// Adds a transaction; gives the sum of its outputs.
     fn push_transaction(&mut self, transaction: &Transaction, number: TxNumber) -> i64 {
         let index = self.transactions.len();
-        let outputs = transaction.outputs().iter().map(|output| output.value.sat());
+        let outputs = transaction
+            .outputs()
+            .iter()
+            .map(|output| output.value.sat());
         let output_sat = outputs.fold(0i64, i64::saturating_add);
         let is_coinbase = transaction.is_coinbase();
         self.transactions.push(TransactionRow {
@@ -176,17 +181,36 @@ impl Batch {
             }
             let value_sat = output.value.sat();
             let script = self.script(sha256(script.as_bytes()), script);
-            let funded = Sums { funded_count: 1, funded_sat: value_sat, ..Sums::default() };
-            self.touched.push(HistoryRow { script, number, sums: funded });
-            self.output_index.insert(transaction.outpoint(vout), self.outputs.len());
-            self.outputs.push(OutputRow { number, vout, value_sat, script, spent: None });
+            let funded = Sums {
+                funded_count: 1,
+                funded_sat: value_sat,
+                ..Sums::default()
+            };
+            self.touched.push(HistoryRow {
+                script,
+                number,
+                sums: funded,
+            });
+            self.output_index
+                .insert(transaction.outpoint(vout), self.outputs.len());
+            self.outputs.push(OutputRow {
+                number,
+                vout,
+                value_sat,
+                script,
+                spent: None,
+            });
         }
         output_sat
     }
 
     fn push_input(&mut self, outpoint: OutPoint, transaction: usize, vin: u32) {
         let Some(&index) = self.output_index.get(&outpoint) else {
-            self.outside.push(OutsideSpend { outpoint, transaction, vin });
+            self.outside.push(OutsideSpend {
+                outpoint,
+                transaction,
+                vin,
+            });
             return;
         };
         let number = self.transactions[transaction].number;
@@ -199,15 +223,28 @@ impl Batch {
     fn spend(&mut self, transaction: usize, script: usize, value_sat: i64) {
         let row = &mut self.transactions[transaction];
         row.fee_sat += value_sat;
-        let sums = Sums { spent_count: 1, spent_sat: value_sat, ..Sums::default() };
-        self.touched.push(HistoryRow { script, number: row.number, sums });
+        let sums = Sums {
+            spent_count: 1,
+            spent_sat: value_sat,
+            ..Sums::default()
+        };
+        self.touched.push(HistoryRow {
+            script,
+            number: row.number,
+            sums,
+        });
     }
 
     fn script(&mut self, hash: [u8; 32], script: &Script) -> usize {
         let scripts = &mut self.scripts;
         *self.script_index.entry(hash).or_insert_with(|| {
             let sums = Sums::default();
-            scripts.push(ScriptRow { hash, script: script.clone(), tx_count: 0, sums });
+            scripts.push(ScriptRow {
+                hash,
+                script: script.clone(),
+                tx_count: 0,
+                sums,
+            });
             scripts.len() - 1
         })
     }
@@ -233,14 +270,25 @@ impl Batch {
         coins: &HashMap<OutPoint, PreviousOutput>,
     ) -> Result<(), StoreError> {
         for spend in std::mem::take(&mut self.outside) {
-            let OutsideSpend { outpoint, transaction, vin } = spend;
-            let coin = coins.get(&outpoint).ok_or(StoreError::MissingCoin(outpoint))?;
+            let OutsideSpend {
+                outpoint,
+                transaction,
+                vin,
+            } = spend;
+            let coin = coins
+                .get(&outpoint)
+                .ok_or(StoreError::MissingCoin(outpoint))?;
             let script = self.script(coin.script_hash, &Script::default());
             self.spend(transaction, script, coin.value_sat);
             let by = (self.transactions[transaction].number, vin);
-            self.spent.push(SpentRow { number: coin.number, vout: outpoint.vout, by });
+            self.spent.push(SpentRow {
+                number: coin.number,
+                vout: outpoint.vout,
+                by,
+            });
         }
-        self.spent.sort_unstable_by_key(|row| (row.number, row.vout));
+        self.spent
+            .sort_unstable_by_key(|row| (row.number, row.vout));
         self.sum_fees();
         Ok(())
     }

@@ -37,9 +37,20 @@ struct End {
 impl End {
     fn from_records(records: &[BlockRecord]) -> Option<Self> {
         let last = records.first()?;
-        let tip = Tip { height: last.height, hash: last.hash };
-        let times = records.iter().take(MEDIAN_SPAN).rev().map(|record| record.header.time);
-        Some(Self { tip, work: last.chainwork, times: times.collect() })
+        let tip = Tip {
+            height: last.height,
+            hash: last.hash,
+        };
+        let times = records
+            .iter()
+            .take(MEDIAN_SPAN)
+            .rev()
+            .map(|record| record.header.time);
+        Some(Self {
+            tip,
+            work: last.chainwork,
+            times: times.collect(),
+        })
     }
 
     /// Works out what is known of the block that follows `end`, and the end after it.
@@ -48,7 +59,11 @@ impl End {
         if block.header().previous_block_hash != parent {
             return Err(IndexError::Detached(block.hash()));
         }
-        let work = block.header().bits.to_target().map_or(Work::ZERO, |target| target.work());
+        let work = block
+            .header()
+            .bits
+            .to_target()
+            .map_or(Work::ZERO, |target| target.work());
         let mut times = end.map(|end| end.times.clone()).unwrap_or_default();
         times.push_back(block.header().time);
         if times.len() > MEDIAN_SPAN {
@@ -96,7 +111,11 @@ impl Indexer {
         let records = writer.last_blocks(MEDIAN_SPAN as u32).await?;
         let end = End::from_records(&records);
         snapshots.start_at(end.as_ref().map(|end| end.tip));
-        Ok(Self { writer, snapshots, end })
+        Ok(Self {
+            writer,
+            snapshots,
+            end,
+        })
     }
 
     /// The last block of the index.
@@ -134,7 +153,10 @@ impl Indexer {
         let base = match departure {
             None => self.end.clone(),
             Some(departure) => {
-                let records = self.writer.blocks_down_from(departure.fork_height, 11).await?;
+                let records = self
+                    .writer
+                    .blocks_down_from(departure.fork_height, 11)
+                    .await?;
                 End::from_records(&records)
             }
         };
@@ -147,7 +169,14 @@ impl Indexer {
             None => Vec::new(),
         };
         tx.connect(batch).await?;
-        let view = next_view(&mut tx, &self.snapshots.pool(), blocks, &dropped, (end.tip, now)).await?;
+        let view = next_view(
+            &mut tx,
+            &self.snapshots.pool(),
+            blocks,
+            &dropped,
+            (end.tip, now),
+        )
+        .await?;
         self.snapshots.stage(Arc::new(view));
         let committed = tx.commit().await;
         self.snapshots.settle(committed.is_ok());
@@ -237,7 +266,15 @@ fn build(
     for block in blocks {
         let (next, median_time) = End::after(end.as_ref(), block)?;
         let height = next.tip.height;
-        batch.push(block, BlockStamp { height, median_time, chainwork: next.work, seen_at });
+        batch.push(
+            block,
+            BlockStamp {
+                height,
+                median_time,
+                chainwork: next.work,
+                seen_at,
+            },
+        );
         end = Some(next);
     }
     Ok((batch, end))
@@ -258,8 +295,11 @@ async fn next_view(
         }
     }
     if !dropped.is_empty() {
-        let confirmed: HashSet<Txid> =
-            blocks.iter().flat_map(Block::transactions).map(Transaction::txid).collect();
+        let confirmed: HashSet<Txid> = blocks
+            .iter()
+            .flat_map(Block::transactions)
+            .map(Transaction::txid)
+            .collect();
         let returned: Vec<Transaction> = dropped
             .iter()
             .filter(|dropped| !confirmed.contains(&dropped.txid))
@@ -313,7 +353,11 @@ async fn insert_all(
 
 fn pool_output(view: &PoolView, outpoint: &OutPoint) -> Option<TxOut> {
     let entry = view.get(&outpoint.txid)?;
-    entry.transaction.outputs().get(outpoint.vout as usize).cloned()
+    entry
+        .transaction
+        .outputs()
+        .get(outpoint.vout as usize)
+        .cloned()
 }
 
 /// Decodes a transaction from the node.

@@ -123,7 +123,13 @@ pub(crate) async fn script(
     };
     let name = hex::encode(key);
     let path = format!("/scripthash/{name}");
-    let subject = Subject { key, name, path, script: None, is_address: false };
+    let subject = Subject {
+        key,
+        name,
+        path,
+        script: None,
+        is_address: false,
+    };
     let outcome = show(&explorer, &visit, subject, &cursor).await;
     finish(&explorer, &visit, outcome)
 }
@@ -138,25 +144,47 @@ async fn show(explorer: &Explorer, visit: &Visit, subject: Subject, cursor: &Cur
     };
     let sums = snapshot.script_use(&key).await?;
     let before = cursor.before.as_deref().and_then(parse_cursor);
-    let mut rows = if before.is_none() { pending_rows(&snapshot, &key, now, t) } else { Vec::new() };
+    let mut rows = if before.is_none() {
+        pending_rows(&snapshot, &key, now, t)
+    } else {
+        Vec::new()
+    };
     let history = snapshot.script_history(&key, before, PAGE).await?;
     let older = (history.len() == PAGE as usize)
-        .then(|| history.last().map(|row| format!("{}?before={}", subject.path, cursor_of(row.number))))
+        .then(|| {
+            history
+                .last()
+                .map(|row| format!("{}?before={}", subject.path, cursor_of(row.number)))
+        })
         .flatten();
     rows.extend(change_rows(&mut snapshot, &history, now, t).await?);
     let (unspent, unspent_count) = unspent_rows(&mut snapshot, &key, t).await?;
     let pending_sat = sums.pending_sat();
     let total = sums.confirmed_sat() + pending_sat;
     let page = AddressPage {
-        page: Page::new(explorer, visit, if subject.is_address { t.address } else { t.script }),
+        page: Page::new(
+            explorer,
+            visit,
+            if subject.is_address {
+                t.address
+            } else {
+                t.script
+            },
+        ),
         balance: html::amount(total),
         balance_sat: html::sats(total),
         pending: (sums.mempool.tx_count > 0).then(|| html::change(pending_sat)),
         received: html::amount(sums.chain.funded_sat + sums.mempool.funded_sat),
         sent: html::amount(sums.chain.spent_sat + sums.mempool.spent_sat),
-        tx_count: text::grouped(u64::try_from(sums.chain.tx_count + sums.mempool.tx_count).unwrap_or(0)),
+        tx_count: text::grouped(
+            u64::try_from(sums.chain.tx_count + sums.mempool.tx_count).unwrap_or(0),
+        ),
         facts: facts(&key, script.as_ref(), t),
-        qr: if subject.is_address { qr(&subject.name, t) } else { Html::default() },
+        qr: if subject.is_address {
+            qr(&subject.name, t)
+        } else {
+            Html::default()
+        },
         is_unused: sums.chain.tx_count + sums.mempool.tx_count == 0,
         name: subject.name,
         is_address: subject.is_address,
@@ -186,7 +214,10 @@ fn cursor_of(number: TxNumber) -> String {
 
 fn parse_cursor(text: &str) -> Option<TxNumber> {
     let (height, position) = text.split_once('.')?;
-    let position = position.parse().ok().filter(|position| *position < 1 << 20)?;
+    let position = position
+        .parse()
+        .ok()
+        .filter(|position| *position < 1 << 20)?;
     Some(TxNumber::new(height.parse().ok()?, position))
 }
 
@@ -253,7 +284,9 @@ async fn unspent_rows(
             _ => html::badge("pending", t.unconfirmed),
         };
         UnspentItem {
-            link: Html::raw(format!("<a href=\"/tx/{txid}#output-{vout}\">{short}:{vout}</a>")),
+            link: Html::raw(format!(
+                "<a href=\"/tx/{txid}#output-{vout}\">{short}:{vout}</a>"
+            )),
             value: html::amount(it.value_sat),
             state,
         }
@@ -266,8 +299,11 @@ fn qr(address: &str, t: &Words) -> Html {
     /// Modules of quiet zone on each side (ISO 18004).
     const QUIET: usize = 4;
     // Upper case makes a smaller code of a bech32 address, which is the same in either case.
-    let content =
-        if address.starts_with("bcrt1") { address.to_uppercase() } else { address.to_owned() };
+    let content = if address.starts_with("bcrt1") {
+        address.to_uppercase()
+    } else {
+        address.to_owned()
+    };
     let Ok(code) = QrCode::new(content.as_bytes()) else {
         return Html::default();
     };
@@ -275,7 +311,11 @@ fn qr(address: &str, t: &Words) -> Html {
     let mut path = String::new();
     for (i, color) in code.to_colors().into_iter().enumerate() {
         if color == Color::Dark {
-            path.push_str(&format!("M{} {}h1v1h-1z", i % side + QUIET, i / side + QUIET));
+            path.push_str(&format!(
+                "M{} {}h1v1h-1z",
+                i % side + QUIET,
+                i / side + QUIET
+            ));
         }
     }
     let full = side + 2 * QUIET;

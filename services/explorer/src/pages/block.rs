@@ -114,7 +114,11 @@ async fn show(explorer: &Explorer, visit: &Visit, name: &str, from: u32) -> Outc
     let siblings = snapshot.reader.stale_at(record.height).await?;
     let siblings = siblings.into_iter().filter(|hash| *hash != record.hash);
     let next = snapshot.next_block(&record).await?;
-    let confirmations = if is_stale { 0 } else { snapshot.tip.height - record.height + 1 };
+    let confirmations = if is_stale {
+        0
+    } else {
+        snapshot.tip.height - record.height + 1
+    };
     let href = |from: u32| format!("/block/{}?from={from}#transactions", record.hash);
     let to = (from + PAGE).min(record.tx_count);
     let title = format!("{} {}", t.block, record.height);
@@ -124,7 +128,9 @@ async fn show(explorer: &Explorer, visit: &Visit, name: &str, from: u32) -> Outc
         hash: record.hash.to_string(),
         is_stale,
         replacement: at_height.map(|block| html::link("block", &block.hash.to_string())),
-        stale_siblings: siblings.map(|hash| html::link("block", &hash.to_string())).collect(),
+        stale_siblings: siblings
+            .map(|hash| html::link("block", &hash.to_string()))
+            .collect(),
         confirmations: text::grouped(u64::from(confirmations)),
         facts: facts(&record, &coinbase, now, t),
         more: header_facts(&record, t),
@@ -148,7 +154,10 @@ fn facts(
     t: &Words,
 ) -> Vec<Fact> {
     let mut facts = vec![
-        rich(t.time, html::full_moment(i64::from(record.header.time), now, t)),
+        rich(
+            t.time,
+            html::full_moment(i64::from(record.header.time), now, t),
+        ),
         fact(t.size, text::bytes(record.size)),
         fact(t.weight, format!("{} WU", text::grouped(record.weight))),
         rich(t.fees, html::amount(record.fees_sat)),
@@ -156,8 +165,14 @@ fn facts(
     ];
     if let Some(view) = coinbase.first() {
         facts.push(rich(t.reward, html::amount(view.output_sat())));
-        let script = view.transaction.inputs().first().map(|input| &input.script_sig);
-        let note = script.map(|script| text::printable(script.as_bytes())).unwrap_or_default();
+        let script = view
+            .transaction
+            .inputs()
+            .first()
+            .map(|input| &input.script_sig);
+        let note = script
+            .map(|script| text::printable(script.as_bytes()))
+            .unwrap_or_default();
         facts.push(fact(t.coinbase_text, note));
     }
     if let Some(seen) = record.seen_at {
@@ -168,7 +183,10 @@ fn facts(
 
 fn header_facts(record: &BlockRecord, t: &Words) -> Vec<Fact> {
     let header = &record.header;
-    let target = header.bits.to_target().map_or_else(|_| String::new(), |it| it.to_string());
+    let target = header
+        .bits
+        .to_target()
+        .map_or_else(|_| String::new(), |it| it.to_string());
     vec![
         mono(t.version, format!("0x{:08x}", header.version)),
         fact(t.median_time, text::utc_time(i64::from(record.median_time))),
@@ -194,7 +212,10 @@ async fn show_list(explorer: &Explorer, visit: &Visit, from: Option<u32>) -> Out
     });
     let page = BlocksPage {
         page: Page::new(explorer, visit, t.blocks).in_section("blocks"),
-        tiles: records.iter().map(|record| Tile::of(record, now, t)).collect(),
+        tiles: records
+            .iter()
+            .map(|record| Tile::of(record, now, t))
+            .collect(),
         older,
         is_newest: from == snapshot.tip.height,
     };

@@ -24,7 +24,14 @@ struct Failure {
 /// Says that there is no such thing.
 pub(super) fn missing(explorer: &Explorer, visit: &Visit, title: &str, text: &str) -> Response {
     let page = Page::new(explorer, visit, title);
-    respond(StatusCode::NOT_FOUND, &Failure { page, text: text.to_owned(), is_passing: false })
+    respond(
+        StatusCode::NOT_FOUND,
+        &Failure {
+            page,
+            text: text.to_owned(),
+            is_passing: false,
+        },
+    )
 }
 
 /// Says why there is no answer.
@@ -37,7 +44,14 @@ pub(super) fn failed(explorer: &Explorer, visit: &Visit, error: impl Into<Refusa
         _ => (t.failed, t.failed_text.to_owned(), false),
     };
     let page = Page::new(explorer, visit, title);
-    respond(refusal.status, &Failure { page, text, is_passing })
+    respond(
+        refusal.status,
+        &Failure {
+            page,
+            text,
+            is_passing,
+        },
+    )
 }
 
 /// What a page gives back: itself, or why there is none.
@@ -54,7 +68,10 @@ pub(crate) async fn no_such_page(
     visit: Visit,
     headers: HeaderMap,
 ) -> Response {
-    let accepts = headers.get(header::ACCEPT).and_then(|it| it.to_str().ok()).unwrap_or_default();
+    let accepts = headers
+        .get(header::ACCEPT)
+        .and_then(|it| it.to_str().ok())
+        .unwrap_or_default();
     if !accepts.contains("text/html") {
         return ApiError::not_found("There is no such route.").into_response();
     }

@@ -39,7 +39,10 @@ struct FaucetPage {
 
 /// Shows the form.
 pub(crate) async fn form(State(explorer): State<Explorer>, visit: Visit) -> Response {
-    let request = Request { address: String::new(), amount: USUAL.to_owned() };
+    let request = Request {
+        address: String::new(),
+        amount: USUAL.to_owned(),
+    };
     show(&explorer, &visit, StatusCode::OK, request, None)
 }
 
@@ -50,7 +53,13 @@ pub(crate) async fn send(State(explorer): State<Explorer>, visit: Visit, body: B
     let Some(amount) = amount else {
         let t = visit.language.words();
         let refusal = Err(t.faucet_amount.to_owned());
-        return show(&explorer, &visit, StatusCode::UNPROCESSABLE_ENTITY, request, Some(refusal));
+        return show(
+            &explorer,
+            &visit,
+            StatusCode::UNPROCESSABLE_ENTITY,
+            request,
+            Some(refusal),
+        );
     };
     match request_coins(&explorer, request.address.trim(), amount).await {
         Ok(txid) => {
@@ -66,7 +75,9 @@ pub(crate) async fn send(State(explorer): State<Explorer>, visit: Visit, body: B
 
 /// Reads a form: its encoding is that of a query.
 fn parse(body: &[u8]) -> Option<Request> {
-    let uri: Uri = format!("/?{}", std::str::from_utf8(body).ok()?).parse().ok()?;
+    let uri: Uri = format!("/?{}", std::str::from_utf8(body).ok()?)
+        .parse()
+        .ok()?;
     Query::try_from_uri(&uri).ok().map(|Query(request)| request)
 }
 
@@ -94,7 +105,17 @@ fn show(
     }
     let page = Page::new(explorer, &frame, t.faucet).in_section("faucet");
     let Request { address, amount } = request;
-    respond(status, &FaucetPage { page, address, amount, most, sent, refusal })
+    respond(
+        status,
+        &FaucetPage {
+            page,
+            address,
+            amount,
+            most,
+            sent,
+            refusal,
+        },
+    )
 }
 
 #[cfg(test)]
@@ -104,7 +125,10 @@ mod tests {
     #[test]
     fn a_form_is_read_and_garbage_is_not() {
         let request = parse(b"address=bcrt1q+x&amount=0.5").expect("a form");
-        assert_eq!((request.address.as_str(), request.amount.as_str()), ("bcrt1q x", "0.5"));
+        assert_eq!(
+            (request.address.as_str(), request.amount.as_str()),
+            ("bcrt1q x", "0.5")
+        );
         assert!(parse(b"\xff").is_none());
         assert!(parse(b"address=x").is_none());
     }

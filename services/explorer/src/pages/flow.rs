@@ -82,8 +82,16 @@ fn fold(mut bands: Vec<Band>) -> Vec<Band> {
 
 /// Draws the bands of one side, from the outer edge to the middle.
 fn side(svg: &mut String, bands: &[Band], total: i64, height: f64, is_left: bool) {
-    let (outer, inner) = if is_left { (8.0, WIDTH / 2.0) } else { (WIDTH - 8.0, WIDTH / 2.0) };
-    let bend = if is_left { outer + 150.0 } else { outer - 150.0 };
+    let (outer, inner) = if is_left {
+        (8.0, WIDTH / 2.0)
+    } else {
+        (WIDTH - 8.0, WIDTH / 2.0)
+    };
+    let bend = if is_left {
+        outer + 150.0
+    } else {
+        outer - 150.0
+    };
     let back = if is_left { inner - 90.0 } else { inner + 90.0 };
     let thick = |band: &Band| (band.sat as f64 / total as f64 * BODY).max(LEAST);
     let used: f64 = bands.iter().map(thick).sum::<f64>() + GAP * (bands.len() - 1) as f64;

@@ -41,7 +41,11 @@ impl ProjectedTile {
         let blocks = projection.blocks.iter().enumerate();
         blocks
             .map(|(i, block)| Self {
-                place: if i == 0 { t.next_block.to_owned() } else { format!("+{}", i + 1) },
+                place: if i == 0 {
+                    t.next_block.to_owned()
+                } else {
+                    format!("+{}", i + 1)
+                },
                 tx_count: text::grouped(block.tx_count as u64),
                 vsize: text::bytes(block.vsize).replace('B', "vB"),
                 rate: text::rate(block.median_rate()),
@@ -85,7 +89,10 @@ async fn show(explorer: &Explorer, visit: &Visit) -> Outcome {
     let (t, now) = (visit.language.words(), explorer.clock.now());
     let mut snapshot = explorer.snapshot().await?;
     let tip = snapshot.tip;
-    let blocks = snapshot.reader.blocks_down_from(tip.height, CHART + 1).await?;
+    let blocks = snapshot
+        .reader
+        .blocks_down_from(tip.height, CHART + 1)
+        .await?;
     let latest = snapshot.latest_txs(LATEST).await?;
     let records = snapshot.reader.reorgs(None, REORGS).await?;
     let pool = snapshot.pool.clone();
@@ -98,16 +105,31 @@ async fn show(explorer: &Explorer, visit: &Visit) -> Outcome {
         since_last: last.map_or_else(Html::default, |block| {
             html::moment(i64::from(block.header.time), now, t)
         }),
-        spacing: explorer.retarget.map(|it| format!("{} {} s", t.target_spacing, it.spacing_s)),
+        spacing: explorer
+            .retarget
+            .map(|it| format!("{} {} s", t.target_spacing, it.spacing_s)),
         waiting: text::grouped(pool.len() as u64),
         waiting_size: size(&pool),
         next_fee: text::rate(pool.projection().recommended().fastest),
         difficulty: text::difficulty(last.map_or(0.0, |it| it.header.bits.difficulty())),
-        projected: ProjectedTile::list(pool.projection(), t).into_iter().take(PROJECTED).rev().collect(),
-        tiles: blocks.iter().take(STRIP).map(|block| Tile::of(block, now, t)).collect(),
+        projected: ProjectedTile::list(pool.projection(), t)
+            .into_iter()
+            .take(PROJECTED)
+            .rev()
+            .collect(),
+        tiles: blocks
+            .iter()
+            .take(STRIP)
+            .map(|block| Tile::of(block, now, t))
+            .collect(),
         rows: TxRow::list(&latest, now, t),
-        has_recent_reorg: records.iter().any(|it| it.new_height > recent_from && it.new_height > 0),
-        reorgs: records.iter().map(|record| ReorgRow::of(record, now, t)).collect(),
+        has_recent_reorg: records
+            .iter()
+            .any(|it| it.new_height > recent_from && it.new_height > 0),
+        reorgs: records
+            .iter()
+            .map(|record| ReorgRow::of(record, now, t))
+            .collect(),
         chart,
         average,
         is_genesis_only: tip.height == 0,

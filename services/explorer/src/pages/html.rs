@@ -49,8 +49,7 @@ pub(crate) fn escape(text: &str) -> String {
 pub(crate) fn amount(sat: i64) -> Html {
     let coins = text::coins(sat);
     let solid = coins.trim_end_matches('0');
-    let solid = solid.strip_suffix('.').map_or(solid, |_| &coins[..=solid.len()]);
-    let rest = &coins[solid.len().min(coins.len())..];
+    let rest = &coins[solid.len()..];
     let sats = text::grouped(sat.unsigned_abs());
     let sign = if sat < 0 { "-" } else { "" };
     Html(format!(
@@ -63,7 +62,10 @@ pub(crate) fn amount(sat: i64) -> Html {
 pub(crate) fn change(sat: i64) -> Html {
     let class = if sat < 0 { "minus" } else { "plus" };
     let sign = if sat > 0 { "+" } else { "" };
-    Html(format!("<span class=\"{class}\">{sign}{}</span>", amount(sat)))
+    Html(format!(
+        "<span class=\"{class}\">{sign}{}</span>",
+        amount(sat)
+    ))
 }
 
 /// Satoshis beside the coins.
@@ -76,14 +78,18 @@ pub(crate) fn sats(sat: i64) -> String {
 pub(crate) fn moment(unix: i64, now: i64, words: &Words) -> Html {
     let (iso, utc) = (text::iso_time(unix), text::utc_time(unix));
     let ago = ago(unix, now, words);
-    Html(format!("<time datetime=\"{iso}\" title=\"{utc}\">{ago}</time>"))
+    Html(format!(
+        "<time datetime=\"{iso}\" title=\"{utc}\">{ago}</time>"
+    ))
 }
 
 /// A moment in both forms in the text itself.
 pub(crate) fn full_moment(unix: i64, now: i64, words: &Words) -> Html {
     let (iso, utc) = (text::iso_time(unix), text::utc_time(unix));
     let ago = ago(unix, now, words);
-    Html(format!("{utc} <span class=\"faint\">(<time datetime=\"{iso}\">{ago}</time>)</span>"))
+    Html(format!(
+        "{utc} <span class=\"faint\">(<time datetime=\"{iso}\">{ago}</time>)</span>"
+    ))
 }
 
 /// How long ago a moment was.
@@ -106,17 +112,26 @@ pub(crate) fn short(hash: &str) -> Html {
         return Html(hash);
     }
     let (head, tail) = (&hash[..10], &hash[hash.len() - 8..]);
-    Html(format!("<span class=\"mono short\" title=\"{hash}\">{head}<span>…</span>{tail}</span>"))
+    Html(format!(
+        "<span class=\"mono short\" title=\"{hash}\">{head}<span>…</span>{tail}</span>"
+    ))
 }
 
 /// A link to a transaction, a block or an address, shortened.
 pub(crate) fn link(kind: &str, name: &str) -> Html {
-    Html(format!("<a class=\"hash\" href=\"/{kind}/{}\">{}</a>", escape(name), short(name)))
+    Html(format!(
+        "<a class=\"hash\" href=\"/{kind}/{}\">{}</a>",
+        escape(name),
+        short(name)
+    ))
 }
 
 /// A label with a colour and its own words.
 pub(crate) fn badge(class: &str, words: &str) -> Html {
-    Html(format!("<span class=\"badge {class}\">{}</span>", escape(words)))
+    Html(format!(
+        "<span class=\"badge {class}\">{}</span>",
+        escape(words)
+    ))
 }
 
 /// Bars of one series as an SVG that scales; `title` is its text alternative.
@@ -132,7 +147,10 @@ pub(crate) fn bars(values: &[u64], title: &str) -> Html {
     for (i, value) in values.iter().enumerate() {
         let height = (value * HEIGHT / most).max(1);
         let (x, y) = (i * 6, HEIGHT - height);
-        let _ = write!(svg, "<rect x=\"{x}\" y=\"{y}\" width=\"4\" height=\"{height}\" rx=\"1\"/>");
+        let _ = write!(
+            svg,
+            "<rect x=\"{x}\" y=\"{y}\" width=\"4\" height=\"{height}\" rx=\"1\"/>"
+        );
     }
     svg.push_str("</svg>");
     Html(svg)
@@ -145,7 +163,10 @@ mod tests {
     #[test]
     fn text_from_strangers_cannot_become_markup() {
         let evil = "<script>alert('x')</script>\"&";
-        assert_eq!(escape(evil), "&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;&quot;&amp;");
+        assert_eq!(
+            escape(evil),
+            "&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;&quot;&amp;"
+        );
         assert!(!link("tx", evil).to_string().contains("<script"));
         assert!(!badge("ok", evil).to_string().contains("<script"));
         assert!(!bars(&[1], evil).to_string().contains("<script"));
@@ -154,11 +175,24 @@ mod tests {
     #[test]
     fn amounts_show_all_decimals_and_the_unit() {
         let whole = amount(5_000_000_000).to_string();
-        assert!(whole.contains(">50.<span class=\"faint\">00000000</span>"), "{whole}");
+        assert!(
+            whole.contains(">50.<span class=\"faint\">00000000</span>"),
+            "{whole}"
+        );
         let part = amount(12_340_000).to_string();
-        assert!(part.contains(">0.1234<span class=\"faint\">0000</span>"), "{part}");
+        assert!(
+            part.contains(">0.1234<span class=\"faint\">0000</span>"),
+            "{part}"
+        );
         let full = amount(-1).to_string();
-        assert!(full.contains(">-0.00000001<span class=\"faint\"></span>"), "{full}");
-        assert!(amount(0).to_string().contains(">0.<span class=\"faint\">00000000</span>"));
+        assert!(
+            full.contains(">-0.00000001<span class=\"faint\"></span>"),
+            "{full}"
+        );
+        assert!(
+            amount(0)
+                .to_string()
+                .contains(">0.<span class=\"faint\">00000000</span>")
+        );
     }
 }

@@ -21,7 +21,9 @@ use crate::text;
 /// Transactions listed.
 const LATEST: usize = 16;
 /// Fee rates in sat/vB at which the histogram's bars begin.
-const STEPS: [f64; 12] = [0.0, 1.0, 2.0, 3.0, 5.0, 8.0, 12.0, 20.0, 30.0, 50.0, 80.0, 150.0];
+const STEPS: [f64; 12] = [
+    0.0, 1.0, 2.0, 3.0, 5.0, 8.0, 12.0, 20.0, 30.0, 50.0, 80.0, 150.0,
+];
 
 /// The mempool.
 #[derive(Template)]
@@ -47,7 +49,11 @@ async fn show(explorer: &Explorer, visit: &Visit) -> Outcome {
     let (t, now) = (visit.language.words(), explorer.clock.now());
     let snapshot = explorer.snapshot().await?;
     let pool = &snapshot.pool;
-    let views: Vec<_> = pool.recent().take(LATEST).map(|it| Snapshot::pool_view(it)).collect();
+    let views: Vec<_> = pool
+        .recent()
+        .take(LATEST)
+        .map(|it| Snapshot::pool_view(it))
+        .collect();
     let page = MempoolPage {
         page: Page::new(explorer, visit, t.mempool).in_section("mempool"),
         count: text::grouped(pool.len() as u64),

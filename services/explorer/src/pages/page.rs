@@ -74,15 +74,27 @@ impl Visit {
     fn of(parts: &Parts) -> Self {
         let headers = &parts.headers;
         let query = parts.uri.query().unwrap_or_default();
-        let accepted = headers.get(header::ACCEPT_LANGUAGE).and_then(|it| it.to_str().ok());
+        let accepted = headers
+            .get(header::ACCEPT_LANGUAGE)
+            .and_then(|it| it.to_str().ok());
         let language = in_query(query, "lang")
             .and_then(Language::parse)
             .or_else(|| cookie(headers, "lang").and_then(Language::parse))
             .or_else(|| accepted.and_then(Language::parse))
             .unwrap_or(Language::English);
-        let theme = cookie(headers, "theme").and_then(Theme::parse).unwrap_or(Theme::Auto);
-        let place = parts.uri.path_and_query().map_or("/", |it| it.as_str()).to_owned();
-        Self { language, theme, place }
+        let theme = cookie(headers, "theme")
+            .and_then(Theme::parse)
+            .unwrap_or(Theme::Auto);
+        let place = parts
+            .uri
+            .path_and_query()
+            .map_or("/", |it| it.as_str())
+            .to_owned();
+        Self {
+            language,
+            theme,
+            place,
+        }
     }
 }
 
@@ -162,11 +174,23 @@ pub(crate) fn respond(status: StatusCode, page: &impl askama::Template) -> Respo
         }
     };
     let headers = [
-        (header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")),
-        (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY)),
+        (
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("text/html; charset=utf-8"),
+        ),
+        (
+            header::CONTENT_SECURITY_POLICY,
+            HeaderValue::from_static(POLICY),
+        ),
         (header::CACHE_CONTROL, HeaderValue::from_static("no-cache")),
-        (header::VARY, HeaderValue::from_static("Cookie, Accept-Language")),
-        (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+        (
+            header::VARY,
+            HeaderValue::from_static("Cookie, Accept-Language"),
+        ),
+        (
+            header::REFERRER_POLICY,
+            HeaderValue::from_static("no-referrer"),
+        ),
     ];
     (status, headers, html).into_response()
 }
@@ -190,7 +214,10 @@ mod tests {
         let browser = ("accept-language", "zh-CN");
         assert_eq!(visit("/", &[]).language, Language::English);
         assert_eq!(visit("/", &[browser]).language, Language::Chinese);
-        assert_eq!(visit("/", &[browser, ("cookie", "a=b; lang=en")]).language, Language::English);
+        assert_eq!(
+            visit("/", &[browser, ("cookie", "a=b; lang=en")]).language,
+            Language::English
+        );
         let all = [browser, ("cookie", "lang=en")];
         assert_eq!(visit("/?lang=zh", &all).language, Language::Chinese);
     }

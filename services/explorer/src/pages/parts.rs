@@ -30,7 +30,10 @@ impl TxRow {
         let place = match view.place {
             Place::Confirmed { number, .. } => {
                 let height = text::grouped(u64::from(number.height()));
-                Html::raw(format!("<a href=\"/block/{}\">{height}</a>", number.height()))
+                Html::raw(format!(
+                    "<a href=\"/block/{}\">{height}</a>",
+                    number.height()
+                ))
             }
             Place::Mempool { seen_at } => html::moment(seen_at, now, t),
             Place::Stale => html::badge("stale", t.stale),
@@ -38,7 +41,11 @@ impl TxRow {
         Self {
             link: html::link("tx", &view.transaction.txid().to_string()),
             value: html::amount(view.output_sat()),
-            rate: if is_coinbase { "–".to_owned() } else { text::rate(view.fee_rate()) },
+            rate: if is_coinbase {
+                "–".to_owned()
+            } else {
+                text::rate(view.fee_rate())
+            },
             size: text::grouped(view.transaction.weight().vsize()),
             place,
         }
@@ -99,13 +106,21 @@ pub(crate) struct Fact {
 
 /// A fact whose value is text that is to be escaped.
 pub(crate) fn fact(name: &'static str, value: impl ToString) -> Fact {
-    Fact { name, value: Html::raw(html::escape(&value.to_string())) }
+    Fact {
+        name,
+        value: Html::raw(html::escape(&value.to_string())),
+    }
 }
 
 /// A fact whose value is a long text of hex or the like.
 pub(crate) fn mono(name: &'static str, value: impl ToString) -> Fact {
     let value = html::escape(&value.to_string());
-    Fact { name, value: Html::raw(format!("<span class=\"mono wrap\" data-copy>{value}</span>")) }
+    Fact {
+        name,
+        value: Html::raw(format!(
+            "<span class=\"mono wrap\" data-copy>{value}</span>"
+        )),
+    }
 }
 
 /// A fact whose value is HTML.
@@ -124,7 +139,12 @@ pub(crate) struct InputItem {
 
 impl InputItem {
     pub(crate) fn list(view: &TxView, t: &Words) -> Vec<Self> {
-        let inputs = view.transaction.inputs().iter().zip(&view.prevouts).enumerate();
+        let inputs = view
+            .transaction
+            .inputs()
+            .iter()
+            .zip(&view.prevouts)
+            .enumerate();
         inputs
             .map(|(index, (input, prevout))| {
                 let is_coinbase = view.transaction.is_coinbase();
@@ -138,13 +158,17 @@ impl InputItem {
                 } else {
                     let (txid, vout) = (input.prevout.txid.to_string(), input.prevout.vout);
                     let short = html::short(&txid);
-                    Html::raw(format!("<a href=\"/tx/{txid}#output-{vout}\">{short}:{vout}</a>"))
+                    Html::raw(format!(
+                        "<a href=\"/tx/{txid}#output-{vout}\">{short}:{vout}</a>"
+                    ))
                 };
                 Self {
                     index,
                     who,
                     from,
-                    value: prevout.as_ref().map(|output| html::amount(output.value.sat())),
+                    value: prevout
+                        .as_ref()
+                        .map(|output| html::amount(output.value.sat())),
                     facts: input_facts(input, prevout.as_ref(), is_coinbase, t),
                 }
             })
@@ -160,21 +184,42 @@ fn input_facts(
 ) -> Vec<Fact> {
     let mut facts = vec![mono(t.sequence, format!("0x{:08x}", input.sequence))];
     if is_coinbase {
-        facts.push(fact(t.coinbase_text, text::printable(input.script_sig.as_bytes())));
+        facts.push(fact(
+            t.coinbase_text,
+            text::printable(input.script_sig.as_bytes()),
+        ));
     }
     if let Some(output) = prevout {
-        facts.push(fact(t.script_type, esplora_type(output.script_pubkey.as_bytes())));
+        facts.push(fact(
+            t.script_type,
+            esplora_type(output.script_pubkey.as_bytes()),
+        ));
         facts.push(mono(t.locking, asm(output.script_pubkey.as_bytes())));
     }
     if !input.script_sig.is_empty() && !is_coinbase {
         facts.push(mono(t.unlocking, asm(input.script_sig.as_bytes())));
     }
     let inner = inner_scripts(input, prevout);
-    facts.extend(inner.redeem.map(|script| mono(t.redeem_script, asm(&script))));
-    facts.extend(inner.witness.map(|script| mono(t.witness_script, asm(&script))));
+    facts.extend(
+        inner
+            .redeem
+            .map(|script| mono(t.redeem_script, asm(&script))),
+    );
+    facts.extend(
+        inner
+            .witness
+            .map(|script| mono(t.witness_script, asm(&script))),
+    );
     if !input.witness.is_empty() {
         let items = input.witness.iter().map(|item| {
-            format!("<li class=\"mono wrap\">{}</li>", if item.is_empty() { "∅".to_owned() } else { shown_hex(item) })
+            format!(
+                "<li class=\"mono wrap\">{}</li>",
+                if item.is_empty() {
+                    "∅".to_owned()
+                } else {
+                    shown_hex(item)
+                }
+            )
         });
         let list = format!("<ol class=\"items\">{}</ol>", items.collect::<String>());
         facts.push(rich(t.witness, Html::raw(list)));
@@ -253,18 +298,28 @@ fn owner(output: &TxOut, t: &Words) -> Html {
         return html::badge("data", t.op_return);
     }
     let key = hex::encode(synod_primitives::sha256(script));
-    Html::raw(format!("<a class=\"badge quiet\" href=\"/scripthash/{key}\">{kind}</a>"))
+    Html::raw(format!(
+        "<a class=\"badge quiet\" href=\"/scripthash/{key}\">{kind}</a>"
+    ))
 }
 
 /// Writes a script as text, as much of it as a page shows.
 fn asm(script: &[u8]) -> String {
     let text = Asm(&script[..script.len().min(MAX_SHOWN)]).to_string();
-    if script.len() > MAX_SHOWN { format!("{text} …") } else { text }
+    if script.len() > MAX_SHOWN {
+        format!("{text} …")
+    } else {
+        text
+    }
 }
 
 fn shown_hex(bytes: &[u8]) -> String {
     let text = hex::encode(&bytes[..bytes.len().min(MAX_SHOWN)]);
-    if bytes.len() > MAX_SHOWN { format!("{text}…") } else { text }
+    if bytes.len() > MAX_SHOWN {
+        format!("{text}…")
+    } else {
+        text
+    }
 }
 
 /// Joins the data that an OP_RETURN output pushes.
@@ -284,11 +339,16 @@ pub(crate) fn lock_time(transaction: &Transaction, t: &Words) -> String {
     /// Lock times from here on are times, below they are heights.
     const FIRST_TIME: u32 = 500_000_000;
     let lock = transaction.lock_time();
-    let is_final = transaction.inputs().iter().all(|input| input.sequence == u32::MAX);
+    let is_final = transaction
+        .inputs()
+        .iter()
+        .all(|input| input.sequence == u32::MAX);
     match lock {
         0 => t.no_lock.to_owned(),
         lock if is_final => format!("{lock} ({})", t.lock_off),
-        lock if lock < FIRST_TIME => format!("{} {}", t.lock_height, text::grouped(u64::from(lock))),
+        lock if lock < FIRST_TIME => {
+            format!("{} {}", t.lock_height, text::grouped(u64::from(lock)))
+        }
         lock => format!("{} {}", t.lock_until, text::utc_time(i64::from(lock))),
     }
 }

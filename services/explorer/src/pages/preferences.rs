@@ -37,13 +37,27 @@ pub(crate) fn encode(text: &str) -> String {
 /// Security: it leads nowhere but to a path of this service, and the cookie holds one of a few
 /// known words.
 pub(crate) async fn remember(Query(choice): Query<Choice>) -> Response {
-    let language = choice.lang.as_deref().and_then(Language::parse).map(|it| ("lang", it.code()));
-    let theme = choice.theme.as_deref().and_then(Theme::parse).map(|it| ("theme", it.name()));
-    let back = choice.back.filter(|it| is_own_path(it)).unwrap_or_else(|| "/".to_owned());
+    let language = choice
+        .lang
+        .as_deref()
+        .and_then(Language::parse)
+        .map(|it| ("lang", it.code()));
+    let theme = choice
+        .theme
+        .as_deref()
+        .and_then(Theme::parse)
+        .map(|it| ("theme", it.name()));
+    let back = choice
+        .back
+        .filter(|it| is_own_path(it))
+        .unwrap_or_else(|| "/".to_owned());
     let back = HeaderValue::from_str(&without_language(&back));
     let mut response = StatusCode::SEE_OTHER.into_response();
     let headers = response.headers_mut();
-    headers.insert(header::LOCATION, back.unwrap_or(HeaderValue::from_static("/")));
+    headers.insert(
+        header::LOCATION,
+        back.unwrap_or(HeaderValue::from_static("/")),
+    );
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     for (name, value) in [language, theme].into_iter().flatten() {
         let cookie = format!("{name}={value}; Path=/; Max-Age={REMEMBER}; SameSite=Lax");
@@ -55,7 +69,9 @@ pub(crate) async fn remember(Query(choice): Query<Choice>) -> Response {
 }
 
 fn is_own_path(path: &str) -> bool {
-    let is_plain = path.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
+    let is_plain = path
+        .bytes()
+        .all(|byte| byte.is_ascii_graphic() && byte != b'\\');
     path.starts_with('/') && !path.starts_with("//") && is_plain
 }
 
@@ -64,8 +80,15 @@ fn without_language(place: &str) -> String {
     let Some((path, query)) = place.split_once('?') else {
         return place.to_owned();
     };
-    let kept: Vec<&str> = query.split('&').filter(|pair| !pair.starts_with("lang=")).collect();
-    if kept.is_empty() { path.to_owned() } else { format!("{path}?{}", kept.join("&")) }
+    let kept: Vec<&str> = query
+        .split('&')
+        .filter(|pair| !pair.starts_with("lang="))
+        .collect();
+    if kept.is_empty() {
+        path.to_owned()
+    } else {
+        format!("{path}?{}", kept.join("&"))
+    }
 }
 
 #[cfg(test)]
@@ -77,7 +100,13 @@ mod tests {
         for path in ["/", "/tx/00?lang=zh", "/search?q=a%20b"] {
             assert!(is_own_path(path), "{path}");
         }
-        for path in ["//evil.example", "https://evil.example", "/\\evil", "", "/a\nb"] {
+        for path in [
+            "//evil.example",
+            "https://evil.example",
+            "/\\evil",
+            "",
+            "/a\nb",
+        ] {
             assert!(!is_own_path(path), "{path}");
         }
         assert_eq!(without_language("/a?lang=zh&x=1"), "/a?x=1");

@@ -91,7 +91,11 @@ async fn show(explorer: &Explorer, visit: &Visit, before: Option<i64>) -> Outcom
     let mut snapshot = explorer.snapshot().await?;
     let records = snapshot.reader.reorgs(before, PAGE).await?;
     let older = (records.len() == PAGE as usize)
-        .then(|| records.last().map(|record| format!("/reorgs?before={}", record.id)))
+        .then(|| {
+            records
+                .last()
+                .map(|record| format!("/reorgs?before={}", record.id))
+        })
         .flatten();
     let mut rows = Vec::with_capacity(records.len());
     for record in &records {
@@ -124,7 +128,10 @@ async fn dropped(
             )),
             Fate::Gone => html::badge("quiet", t.fate_gone),
         };
-        rows.push(DroppedRow { link: html::link("tx", &it.txid.to_string()), fate });
+        rows.push(DroppedRow {
+            link: html::link("tx", &it.txid.to_string()),
+            fate,
+        });
     }
     Ok(rows)
 }
@@ -147,7 +154,10 @@ fn diagram(record: &ReorgRecord, t: &Words) -> Html {
             44 + 30 * (lost - 1)
         );
     }
-    let _ = write!(svg, "<rect class=\"common\" x=\"8\" y=\"35\" width=\"18\" height=\"18\" rx=\"4\"/>");
+    let _ = write!(
+        svg,
+        "<rect class=\"common\" x=\"8\" y=\"35\" width=\"18\" height=\"18\" rx=\"4\"/>"
+    );
     for (count, y, class) in [(lost, 9, "lost"), (won, 35, "won")] {
         for i in 0..count {
             let x = 38 + 30 * i;

@@ -68,21 +68,38 @@ pub(crate) async fn search(
     };
     let mut page = Page::new(&explorer, &visit, t.search_none);
     page.query.clone_from(&question);
-    respond(StatusCode::NOT_FOUND, &NothingPage { page, question, reason })
+    respond(
+        StatusCode::NOT_FOUND,
+        &NothingPage {
+            page,
+            question,
+            reason,
+        },
+    )
 }
 
 /// Takes what people paste down to its core: a `bitcoin:` URI's address, a link's last part.
 fn clean(text: &str) -> String {
     let text: String = text.trim().chars().take(MAX_QUESTION).collect();
-    let text = text.strip_prefix("bitcoin:").or(text.strip_prefix("BITCOIN:")).unwrap_or(&text);
+    let text = text
+        .strip_prefix("bitcoin:")
+        .or(text.strip_prefix("BITCOIN:"))
+        .unwrap_or(&text);
     let is_link = text.starts_with("http://") || text.starts_with("https://");
     let text = text.split(['?', '#']).next().unwrap_or_default();
-    let text = if is_link { text.rsplit('/').find(|it| !it.is_empty()).unwrap_or(text) } else { text };
+    let text = if is_link {
+        text.rsplit('/').find(|it| !it.is_empty()).unwrap_or(text)
+    } else {
+        text
+    };
     text.to_owned()
 }
 
 async fn find(snapshot: &mut Snapshot, question: &str) -> Result<Finding, ExploreError> {
-    let plain: String = question.chars().filter(|it| !matches!(it, ' ' | '_' | ',' | '\u{202f}')).collect();
+    let plain: String = question
+        .chars()
+        .filter(|it| !matches!(it, ' ' | '_' | ',' | '\u{202f}'))
+        .collect();
     if plain.bytes().all(|byte| byte.is_ascii_digit()) {
         return Ok(match plain.parse::<u32>() {
             Ok(height) if height <= snapshot.tip.height => Finding::At(format!("/block/{height}")),
@@ -92,7 +109,11 @@ async fn find(snapshot: &mut Snapshot, question: &str) -> Result<Finding, Explor
     if let Ok(outpoint) = question.parse::<OutPoint>() {
         let place = format!("/tx/{}#output-{}", outpoint.txid, outpoint.vout);
         let is_known = snapshot.place(outpoint.txid).await?.is_some();
-        return Ok(if is_known { Finding::At(place) } else { Finding::Nothing });
+        return Ok(if is_known {
+            Finding::At(place)
+        } else {
+            Finding::Nothing
+        });
     }
     if let Ok(hash) = hex::decode_array::<32>(question) {
         return find_hash(snapshot, question, hash).await;

@@ -108,7 +108,11 @@ fn state(snapshot: &Snapshot, view: &TxView, t: &Words) -> Html {
 fn facts(snapshot: &Snapshot, view: &TxView, now: i64, t: &Words) -> Vec<Fact> {
     let mut facts = Vec::new();
     match view.place {
-        Place::Confirmed { number, block, time } => {
+        Place::Confirmed {
+            number,
+            block,
+            time,
+        } => {
             let height = number.height();
             let link = html::short(&block.to_string());
             facts.push(rich(
@@ -135,20 +139,33 @@ fn facts(snapshot: &Snapshot, view: &TxView, now: i64, t: &Words) -> Vec<Fact> {
         let rate = format!("{} sat/vB", text::rate(view.fee_rate()));
         facts.push(fact(t.fee_rate, rate));
     }
-    facts.push(fact(t.vsize, format!("{} vB", text::grouped(weight.vsize()))));
+    facts.push(fact(
+        t.vsize,
+        format!("{} vB", text::grouped(weight.vsize())),
+    ));
     facts
 }
 
 fn more(view: &TxView, dropped: Option<Dropped>, t: &Words) -> Vec<Fact> {
     let transaction = &view.transaction;
     let mut facts = vec![
-        fact(t.size, format!("{} B", text::grouped(transaction.size() as u64))),
-        fact(t.weight, format!("{} WU", text::grouped(transaction.weight().0))),
+        fact(
+            t.size,
+            format!("{} B", text::grouped(transaction.size() as u64)),
+        ),
+        fact(
+            t.weight,
+            format!("{} WU", text::grouped(transaction.weight().0)),
+        ),
         fact(t.version, transaction.version()),
         fact(t.lock_time, lock_time(transaction, t)),
     ];
     if !transaction.is_coinbase() {
-        let words = if is_replaceable(transaction) { t.yes } else { t.not_replaceable };
+        let words = if is_replaceable(transaction) {
+            t.yes
+        } else {
+            t.not_replaceable
+        };
         facts.push(fact(t.replaceable, words));
     }
     if let Place::Confirmed { number, .. } = view.place {
@@ -158,7 +175,10 @@ fn more(view: &TxView, dropped: Option<Dropped>, t: &Words) -> Vec<Fact> {
         facts.push(mono("wtxid", transaction.wtxid()));
     }
     if let Some(dropped) = dropped {
-        facts.push(rich(t.dropped_in, html::link("block", &dropped.block.to_string())));
+        facts.push(rich(
+            t.dropped_in,
+            html::link("block", &dropped.block.to_string()),
+        ));
     }
     facts
 }

@@ -213,7 +213,11 @@ impl Language {
     /// Reads a language's code, or the first one that is known in an `Accept-Language` header.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         text.split(',').find_map(|part| {
-            let code = part.trim().split([';', '-', '_']).next().unwrap_or_default();
+            let code = part
+                .trim()
+                .split([';', '-', '_'])
+                .next()
+                .unwrap_or_default();
             match code.to_ascii_lowercase().as_str() {
                 "en" => Some(Self::English),
                 "zh" => Some(Self::Chinese),

@@ -29,7 +29,9 @@ impl PoolEntry {
     /// Makes an entry; the view gives it its arrival number.
     pub(crate) fn new(transaction: &Transaction, prevouts: Vec<TxOut>, seen_at: i64) -> Self {
         let sum = |outputs: &[TxOut]| {
-            outputs.iter().fold(0i64, |sum, output| sum.saturating_add(output.value.sat()))
+            outputs
+                .iter()
+                .fold(0i64, |sum, output| sum.saturating_add(output.value.sat()))
         };
         let transaction = transaction.detach();
         let fee_sat = sum(&prevouts) - sum(transaction.outputs());
@@ -41,7 +43,14 @@ impl PoolEntry {
             .collect();
         scripts.sort_unstable();
         scripts.dedup();
-        Self { transaction, prevouts, fee_sat, seen_at, arrival: 0, scripts }
+        Self {
+            transaction,
+            prevouts,
+            fee_sat,
+            seen_at,
+            arrival: 0,
+            scripts,
+        }
     }
 
     /// The virtual size in vbytes.
@@ -62,7 +71,9 @@ impl PoolEntry {
     /// What the transaction adds to and takes from a script: sums of outputs and of inputs.
     pub(crate) fn effect_on(&self, script: &[u8; 32]) -> (Flow, Flow) {
         let flow = |outputs: &[TxOut]| {
-            let matching = outputs.iter().filter(|output| script_key(&output.script_pubkey) == *script);
+            let matching = outputs
+                .iter()
+                .filter(|output| script_key(&output.script_pubkey) == *script);
             matching.fold(Flow::default(), |flow, output| Flow {
                 count: flow.count + 1,
                 sat: flow.sat + output.value.sat(),
@@ -81,5 +92,8 @@ pub(crate) struct Flow {
 
 /// Says whether an input signals that the transaction may be replaced (BIP125).
 pub(crate) fn is_replaceable(transaction: &Transaction) -> bool {
-    transaction.inputs().iter().any(|input| input.sequence <= MAX_REPLACEABLE_SEQUENCE)
+    transaction
+        .inputs()
+        .iter()
+        .any(|input| input.sequence <= MAX_REPLACEABLE_SEQUENCE)
 }

@@ -36,7 +36,13 @@ pub(crate) struct ProjectedBlock {
 
 impl ProjectedBlock {
     fn empty() -> Self {
-        Self { tx_count: 0, size: 0, vsize: 0, fees_sat: 0, rates: Vec::new() }
+        Self {
+            tx_count: 0,
+            size: 0,
+            vsize: 0,
+            fees_sat: 0,
+            rates: Vec::new(),
+        }
     }
 
     /// The fee rate in the middle.
@@ -52,7 +58,9 @@ impl ProjectedBlock {
 
     /// Seven fee rates from the lowest to the highest.
     pub(crate) fn rate_range(&self) -> Vec<f64> {
-        [0, 10, 25, 50, 75, 90, 100].map(|percent| self.rate_at(percent)).to_vec()
+        [0, 10, 25, 50, 75, 90, 100]
+            .map(|percent| self.rate_at(percent))
+            .to_vec()
     }
 }
 
@@ -82,8 +90,12 @@ impl Projection {
         let mut blocks: Vec<ProjectedBlock> = Vec::new();
         let mut places = HashMap::with_capacity(view.len());
         for (txid, rate) in order(view) {
-            let Some(entry) = view.get(&txid) else { continue };
-            let is_full = blocks.last().is_none_or(|block| block.vsize + entry.vsize() > BLOCK_VSIZE);
+            let Some(entry) = view.get(&txid) else {
+                continue;
+            };
+            let is_full = blocks
+                .last()
+                .is_none_or(|block| block.vsize + entry.vsize() > BLOCK_VSIZE);
             if is_full && blocks.len() < MAX_BLOCKS {
                 blocks.push(ProjectedBlock::empty());
             }
@@ -99,7 +111,11 @@ impl Projection {
         for block in &mut blocks {
             block.rates.sort_by(f64::total_cmp);
         }
-        Self { blocks, histogram: histogram(view), places }
+        Self {
+            blocks,
+            histogram: histogram(view),
+            places,
+        }
     }
 
     /// The projected block that a transaction is in, from 0.
@@ -125,13 +141,21 @@ impl Projection {
         let half_hour = median(1).max(hour);
         let fastest = median(0).max(half_hour);
         let economy = hour.min(2.0 * LEAST_RATE);
-        RecommendedFees { fastest, half_hour, hour, economy, minimum: LEAST_RATE }
+        RecommendedFees {
+            fastest,
+            half_hour,
+            hour,
+            economy,
+            minimum: LEAST_RATE,
+        }
     }
 }
 
 fn histogram(view: &PoolView) -> Vec<(f64, u64)> {
-    let mut rates: Vec<(f64, u64)> =
-        view.entries().map(|entry| (entry.fee_rate(), entry.vsize())).collect();
+    let mut rates: Vec<(f64, u64)> = view
+        .entries()
+        .map(|entry| (entry.fee_rate(), entry.vsize()))
+        .collect();
     rates.sort_by(|a, b| b.0.total_cmp(&a.0));
     let mut histogram = Vec::new();
     let (mut bin, mut last) = (0, 0.0);
@@ -172,7 +196,9 @@ impl PartialOrd for Candidate {
 
 impl Ord for Candidate {
     fn cmp(&self, other: &Self) -> Ordering {
-        self.rate.total_cmp(&other.rate).then(other.arrival.cmp(&self.arrival))
+        self.rate
+            .total_cmp(&other.rate)
+            .then(other.arrival.cmp(&self.arrival))
     }
 }
 
@@ -183,7 +209,11 @@ fn order(view: &PoolView) -> Vec<(Txid, f64)> {
         .map(|entry| {
             let txid = entry.transaction.txid();
             let rate = package(view, txid, &HashSet::new()).1;
-            Candidate { rate, arrival: entry.arrival, txid }
+            Candidate {
+                rate,
+                arrival: entry.arrival,
+                txid,
+            }
         })
         .collect();
     let mut chosen = HashSet::with_capacity(view.len());
@@ -219,11 +249,19 @@ fn push_children(
         return;
     };
     for vout in 0..entry.transaction.outputs().len() {
-        let outpoint = entry.transaction.outpoint(u32::try_from(vout).unwrap_or(u32::MAX));
-        let Some((txid, _)) = view.spender(&outpoint) else { continue };
+        let outpoint = entry
+            .transaction
+            .outpoint(u32::try_from(vout).unwrap_or(u32::MAX));
+        let Some((txid, _)) = view.spender(&outpoint) else {
+            continue;
+        };
         if let Some(child) = view.get(&txid) {
             let rate = package(view, txid, chosen).1;
-            heap.push(Candidate { rate, arrival: child.arrival, txid });
+            heap.push(Candidate {
+                rate,
+                arrival: child.arrival,
+                txid,
+            });
         }
     }
 }
@@ -238,10 +276,18 @@ fn package(view: &PoolView, txid: Txid, chosen: &HashSet<Txid>) -> (Vec<Txid>, f
         if chosen.contains(&txid) || !seen.insert(txid) {
             continue;
         }
-        let Some(entry) = view.get(&txid) else { continue };
+        let Some(entry) = view.get(&txid) else {
+            continue;
+        };
         fees_sat += entry.fee_sat;
         vsize += entry.vsize();
-        waiting.extend(entry.transaction.inputs().iter().map(|input| input.prevout.txid));
+        waiting.extend(
+            entry
+                .transaction
+                .inputs()
+                .iter()
+                .map(|input| input.prevout.txid),
+        );
         members.push((entry.arrival, txid));
     }
     // A parent always arrived before its children.

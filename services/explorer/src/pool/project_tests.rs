@@ -75,6 +75,12 @@ fn full_blocks_raise_the_estimate_of_their_place_only() {
     let total: u64 = projection.histogram.iter().map(|(_, vsize)| vsize).sum();
     assert_eq!(total, view.vsize());
     assert!(projection.histogram.is_sorted_by(|a, b| a.0 > b.0));
-    let places = view.entries().map(|entry| projection.place(&entry.transaction.txid()));
-    assert!(places.into_iter().all(|place| place.is_some_and(|place| place < 3)));
+    let places = view
+        .entries()
+        .map(|entry| projection.place(&entry.transaction.txid()));
+    assert!(
+        places
+            .into_iter()
+            .all(|place| place.is_some_and(|place| place < 3))
+    );
 }

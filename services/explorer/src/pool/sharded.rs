@@ -41,7 +41,10 @@ pub(super) struct SharedMap<K, V> {
 impl<K, V> Default for SharedMap<K, V> {
     fn default() -> Self {
         let empty = Arc::new(HashMap::new());
-        Self { shards: vec![empty; SHARDS], len: 0 }
+        Self {
+            shards: vec![empty; SHARDS],
+            len: 0,
+        }
     }
 }
 
@@ -92,7 +95,10 @@ mod tests {
         one[0] = 1;
         assert_eq!(map.remove(&one), Some(1));
         assert_eq!((map.len(), copy.len()), (999, 1000));
-        assert_eq!((map.get(&[0; 32]), copy.get(&[0; 32])), (Some(&7), Some(&0)));
+        assert_eq!(
+            (map.get(&[0; 32]), copy.get(&[0; 32])),
+            (Some(&7), Some(&0))
+        );
         assert_eq!(copy.values().count(), 1000);
     }
 }

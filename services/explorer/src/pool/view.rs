@@ -51,7 +51,10 @@ impl Clone for PoolView {
 impl PoolView {
     /// An empty mempool on a tip.
     pub(crate) fn at(tip: Option<Tip>) -> Self {
-        Self { tip, ..Self::default() }
+        Self {
+            tip,
+            ..Self::default()
+        }
     }
 
     /// The number of transactions.
@@ -85,19 +88,28 @@ impl PoolView {
     }
 
     /// Goes through the transactions of a script in the order of arrival.
-    pub(crate) fn of_script(&self, script: &[u8; 32]) -> impl DoubleEndedIterator<Item = &Arc<PoolEntry>> {
+    pub(crate) fn of_script(
+        &self,
+        script: &[u8; 32],
+    ) -> impl DoubleEndedIterator<Item = &Arc<PoolEntry>> {
         let ids = self.by_script.get(script).map(AsRef::as_ref);
-        ids.into_iter().flatten().filter_map(|(_, txid)| self.entries.get(txid))
+        ids.into_iter()
+            .flatten()
+            .filter_map(|(_, txid)| self.entries.get(txid))
     }
 
     /// Lists the transactions that arrived last, the newest first.
     pub(crate) fn recent(&self) -> impl Iterator<Item = &Arc<PoolEntry>> {
-        self.recent.iter().rev().filter_map(|txid| self.entries.get(txid))
+        self.recent
+            .iter()
+            .rev()
+            .filter_map(|txid| self.entries.get(txid))
     }
 
     /// Returns the blocks that the mempool would make, worked out once per view.
     pub(crate) fn projection(&self) -> &Arc<Projection> {
-        self.projection.get_or_init(|| Arc::new(Projection::of(self)))
+        self.projection
+            .get_or_init(|| Arc::new(Projection::of(self)))
     }
 
     /// Adds a transaction; one that is there already stays as it is. Transactions that spend the
@@ -135,7 +147,11 @@ impl PoolView {
             return false;
         };
         for input in entry.transaction.inputs() {
-            if self.spenders.get(&input.prevout).is_some_and(|(spender, _)| spender == txid) {
+            if self
+                .spenders
+                .get(&input.prevout)
+                .is_some_and(|(spender, _)| spender == txid)
+            {
                 self.spenders.remove(&input.prevout);
             }
         }
@@ -183,7 +199,8 @@ impl PoolView {
         while let Some(txid) = waiting.pop() {
             if let Some(entry) = self.entries.get(&txid) {
                 let outputs = u32::try_from(entry.transaction.outputs().len()).unwrap_or(u32::MAX);
-                let children = (0..outputs).filter_map(|vout| self.spender(&OutPoint::new(txid, vout)));
+                let children =
+                    (0..outputs).filter_map(|vout| self.spender(&OutPoint::new(txid, vout)));
                 waiting.extend(children.map(|(child, _)| child));
             }
             self.remove(&txid);

@@ -3,7 +3,10 @@ use synod_primitives::{Amount, OutPoint, Script, Transaction, TxIn, TxOut, Txid,
 use super::*;
 
 fn output(tag: u8, sat: i64) -> TxOut {
-    TxOut { value: Amount::from_sat(sat), script_pubkey: Script::new(vec![0x51, tag]) }
+    TxOut {
+        value: Amount::from_sat(sat),
+        script_pubkey: Script::new(vec![0x51, tag]),
+    }
 }
 
 fn spend(prevout: OutPoint, tag: u8) -> PoolEntry {
@@ -29,10 +32,18 @@ fn a_transaction_that_leaves_leaves_no_trace() {
     view.insert(entry);
     assert_eq!((view.len(), view.fees_sat()), (1, 100));
     assert_eq!(scripts.len(), 2);
-    assert!(scripts.iter().all(|script| view.of_script(script).count() == 1));
+    assert!(
+        scripts
+            .iter()
+            .all(|script| view.of_script(script).count() == 1)
+    );
     assert!(view.remove(&txid) && !view.remove(&txid));
     assert_eq!((view.len(), view.fees_sat(), view.vsize()), (0, 0, 0));
-    assert!(scripts.iter().all(|script| view.of_script(script).count() == 0));
+    assert!(
+        scripts
+            .iter()
+            .all(|script| view.of_script(script).count() == 0)
+    );
     assert_eq!(view.spender(&coin(1)), None);
     assert_eq!(view.recent().count(), 0);
 }

@@ -93,7 +93,10 @@ impl WriteTx<'_> {
         insert_dropped(connection, reorg, &dropped).await?;
         let cutoff = TxNumber::new(fork.height + 1, 0).column();
         for statement in UNDO {
-            sqlx::query(statement).bind(cutoff).execute(&mut *connection).await?;
+            sqlx::query(statement)
+                .bind(cutoff)
+                .execute(&mut *connection)
+                .await?;
         }
         Ok(handed_back)
     }
@@ -131,11 +134,12 @@ async fn keep_stale(
         .await?;
     let hash = BlockHash::from_bytes(hash_column(&block, "blocks", "hash")?);
     let mut raw: Vec<u8> = block.try_get("header")?;
-    let rows = sqlx::query("SELECT txid, raw FROM transactions WHERE id >= ? AND id < ? ORDER BY id")
-        .bind(TxNumber::new(height, 0).column())
-        .bind(TxNumber::new(height + 1, 0).column())
-        .fetch_all(&mut *connection)
-        .await?;
+    let rows =
+        sqlx::query("SELECT txid, raw FROM transactions WHERE id >= ? AND id < ? ORDER BY id")
+            .bind(TxNumber::new(height, 0).column())
+            .bind(TxNumber::new(height + 1, 0).column())
+            .fetch_all(&mut *connection)
+            .await?;
     synod_primitives::encode::write_count(&mut raw, rows.len());
     let mut transactions = Vec::with_capacity(rows.len());
     for (position, row) in rows.iter().enumerate() {
@@ -143,7 +147,10 @@ async fn keep_stale(
         raw.extend_from_slice(&bytes);
         if position > 0 {
             let txid = Txid::from_bytes(hash_column(row, "transactions", "txid")?);
-            transactions.push(DroppedTransaction { txid, raw: bytes.into() });
+            transactions.push(DroppedTransaction {
+                txid,
+                raw: bytes.into(),
+            });
         }
     }
     sqlx::query(

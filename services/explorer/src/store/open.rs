@@ -59,11 +59,17 @@ impl Store {
     pub(crate) async fn open(path: &Path) -> Result<(Self, Writer), StoreError> {
         let mut connection = options(path).connect().await?;
         // `run` would do the same, but its future cannot be proved to be `Send`.
-        sqlx::migrate!("../../migrations/explorer").run_direct(None, &mut connection, false).await?;
+        sqlx::migrate!("../../migrations/explorer")
+            .run_direct(None, &mut connection, false)
+            .await?;
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS)
             .acquire_timeout(ACQUIRE_TIMEOUT)
-            .connect_with(options(path).create_if_missing(false).pragma("query_only", "on"))
+            .connect_with(
+                options(path)
+                    .create_if_missing(false)
+                    .pragma("query_only", "on"),
+            )
             .await?;
         Ok((Self { readers }, Writer { connection }))
     }
@@ -73,7 +79,9 @@ impl Store {
     /// # Errors
     /// No connection became free in time.
     pub(crate) async fn begin(&self) -> Result<Reader, StoreError> {
-        Ok(Reader { tx: self.readers.begin().await? })
+        Ok(Reader {
+            tx: self.readers.begin().await?,
+        })
     }
 
     /// Closes all connections.

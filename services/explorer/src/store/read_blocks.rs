@@ -1,8 +1,8 @@
 //! Reading blocks.
 
 use bytes::Bytes;
-use sqlx::sqlite::SqliteRow;
 use sqlx::Row;
+use sqlx::sqlite::SqliteRow;
 use synod_primitives::{Block, BlockHash, Header, Work};
 
 use super::rows::{hash_column, number_column};
@@ -105,7 +105,10 @@ impl Reader {
     }
 
     /// Finds a block of the active chain by its height.
-    pub(crate) async fn block_at(&mut self, height: u32) -> Result<Option<BlockRecord>, StoreError> {
+    pub(crate) async fn block_at(
+        &mut self,
+        height: u32,
+    ) -> Result<Option<BlockRecord>, StoreError> {
         let row = sqlx::query(select_blocks!("WHERE height = ?"))
             .bind(i64::from(height))
             .fetch_optional(&mut *self.tx)
@@ -114,7 +117,10 @@ impl Reader {
     }
 
     /// Finds a block by its hash, stale ones too.
-    pub(crate) async fn block(&mut self, hash: BlockHash) -> Result<Option<BlockRecord>, StoreError> {
+    pub(crate) async fn block(
+        &mut self,
+        hash: BlockHash,
+    ) -> Result<Option<BlockRecord>, StoreError> {
         let row = sqlx::query(select_blocks!("WHERE hash = ?"))
             .bind(&hash.as_bytes()[..])
             .fetch_optional(&mut *self.tx)
@@ -134,10 +140,12 @@ impl Reader {
 
     /// Lists the hash of the stale blocks at a height.
     pub(crate) async fn stale_at(&mut self, height: u32) -> Result<Vec<BlockHash>, StoreError> {
-        let rows = sqlx::query("SELECT hash FROM stale_blocks WHERE height = ? ORDER BY reorg_id DESC LIMIT 50")
-            .bind(i64::from(height))
-            .fetch_all(&mut *self.tx)
-            .await?;
+        let rows = sqlx::query(
+            "SELECT hash FROM stale_blocks WHERE height = ? ORDER BY reorg_id DESC LIMIT 50",
+        )
+        .bind(i64::from(height))
+        .fetch_all(&mut *self.tx)
+        .await?;
         rows.iter()
             .map(|row| hash_column(row, "stale_blocks", "hash").map(BlockHash::from_bytes))
             .collect()
@@ -164,7 +172,9 @@ impl Reader {
                    CROSS JOIN blocks ON blocks.height = asked.height",
         };
         let rows = STAMPS
-            .fetch(&mut self.tx, heights, |values, height| values.add(i64::from(*height)))
+            .fetch(&mut self.tx, heights, |values, height| {
+                values.add(i64::from(*height))
+            })
             .await?;
         let mut stamps = std::collections::HashMap::with_capacity(rows.len());
         for row in rows {
@@ -184,11 +194,12 @@ impl Reader {
         &mut self,
         height: u32,
     ) -> Result<Vec<synod_primitives::Txid>, StoreError> {
-        let rows = sqlx::query("SELECT txid FROM transactions WHERE id >= ? AND id < ? ORDER BY id")
-            .bind(TxNumber::new(height, 0).column())
-            .bind(TxNumber::new(height, 0).column() + (1 << 20))
-            .fetch_all(&mut *self.tx)
-            .await?;
+        let rows =
+            sqlx::query("SELECT txid FROM transactions WHERE id >= ? AND id < ? ORDER BY id")
+                .bind(TxNumber::new(height, 0).column())
+                .bind(TxNumber::new(height, 0).column() + (1 << 20))
+                .fetch_all(&mut *self.tx)
+                .await?;
         rows.iter()
             .map(|row| {
                 hash_column(row, "transactions", "txid").map(synod_primitives::Txid::from_bytes)
@@ -202,11 +213,13 @@ async fn blocks_down_from(
     height: u32,
     limit: u32,
 ) -> Result<Vec<BlockRecord>, StoreError> {
-    let rows = sqlx::query(select_blocks!("WHERE height <= ? ORDER BY height DESC LIMIT ?"))
-        .bind(i64::from(height))
-        .bind(i64::from(limit))
-        .fetch_all(connection)
-        .await?;
+    let rows = sqlx::query(select_blocks!(
+        "WHERE height <= ? ORDER BY height DESC LIMIT ?"
+    ))
+    .bind(i64::from(height))
+    .bind(i64::from(limit))
+    .fetch_all(connection)
+    .await?;
     rows.iter().map(record).collect()
 }
 
@@ -240,11 +253,13 @@ impl super::Writer {
         from: u32,
         limit: u32,
     ) -> Result<std::collections::HashMap<u32, BlockHash>, StoreError> {
-        let rows = sqlx::query("SELECT height, hash FROM blocks WHERE height >= ? ORDER BY height LIMIT ?")
-            .bind(i64::from(from))
-            .bind(i64::from(limit))
-            .fetch_all(&mut self.connection)
-            .await?;
+        let rows = sqlx::query(
+            "SELECT height, hash FROM blocks WHERE height >= ? ORDER BY height LIMIT ?",
+        )
+        .bind(i64::from(from))
+        .bind(i64::from(limit))
+        .fetch_all(&mut self.connection)
+        .await?;
         rows.iter()
             .map(|row| {
                 let hash = BlockHash::from_bytes(hash_column(row, "blocks", "hash")?);

@@ -92,12 +92,17 @@ impl Reader {
                    CROSS JOIN scripts ON scripts.id = outputs.script_id",
         };
         let rows = PREVOUTS
-            .fetch(&mut self.tx, numbers, |values, number| values.add(number.column()))
+            .fetch(&mut self.tx, numbers, |values, number| {
+                values.add(number.column())
+            })
             .await?;
         let mut prevouts = HashMap::with_capacity(rows.len());
         for row in rows {
             let number = TxNumber::from_column(row.try_get("spent_by")?);
-            prevouts.insert((number, number_column(&row, "outputs", "spent_vin")?), output(&row)?);
+            prevouts.insert(
+                (number, number_column(&row, "outputs", "spent_vin")?),
+                output(&row)?,
+            );
         }
         Ok(prevouts)
     }
@@ -117,7 +122,9 @@ impl Reader {
                    CROSS JOIN transactions ON transactions.id = outputs.spent_by",
         };
         let rows = SPENDERS
-            .fetch(&mut self.tx, numbers, |values, number| values.add(number.column()))
+            .fetch(&mut self.tx, numbers, |values, number| {
+                values.add(number.column())
+            })
             .await?;
         let mut spenders = HashMap::with_capacity(rows.len());
         for row in rows {

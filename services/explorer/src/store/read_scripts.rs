@@ -35,7 +35,10 @@ pub(crate) struct UnspentRow {
 
 impl Reader {
     /// Returns a script's sums; zeros for one that was never seen.
-    pub(crate) async fn script_stats(&mut self, hash: &[u8; 32]) -> Result<ScriptStats, StoreError> {
+    pub(crate) async fn script_stats(
+        &mut self,
+        hash: &[u8; 32],
+    ) -> Result<ScriptStats, StoreError> {
         let row = sqlx::query(
             "SELECT tx_count, funded_count, funded_sat, spent_count, spent_sat
              FROM scripts WHERE hash = ?",

@@ -24,7 +24,11 @@ fn stored(row: &SqliteRow) -> Result<StoredTransaction, StoreError> {
         .ok()
         .filter(|transaction| *transaction.txid().as_bytes() == txid)
         .ok_or_else(|| StoreError::bad_row("transactions", "raw", number.column()))?;
-    Ok(StoredTransaction { number, fee_sat: row.try_get("fee_sat")?, transaction })
+    Ok(StoredTransaction {
+        number,
+        fee_sat: row.try_get("fee_sat")?,
+        transaction,
+    })
 }
 
 impl Reader {
@@ -44,11 +48,15 @@ impl Reader {
 
     /// Finds the place of a transaction without reading it.
     pub(crate) async fn number_of(&mut self, txid: Txid) -> Result<Option<TxNumber>, StoreError> {
-        let row = sqlx::query("SELECT id FROM transactions WHERE txid = ? ORDER BY id DESC LIMIT 1")
-            .bind(&txid.as_bytes()[..])
-            .fetch_optional(&mut *self.tx)
-            .await?;
-        Ok(row.map(|row| row.try_get("id")).transpose()?.map(TxNumber::from_column))
+        let row =
+            sqlx::query("SELECT id FROM transactions WHERE txid = ? ORDER BY id DESC LIMIT 1")
+                .bind(&txid.as_bytes()[..])
+                .fetch_optional(&mut *self.tx)
+                .await?;
+        Ok(row
+            .map(|row| row.try_get("id"))
+            .transpose()?
+            .map(TxNumber::from_column))
     }
 
     /// Lists a block's transactions from a position on.
@@ -84,9 +92,12 @@ impl Reader {
                    CROSS JOIN transactions ON transactions.id = asked.id",
         };
         let rows = BY_NUMBER
-            .fetch(&mut self.tx, numbers, |values, number| values.add(number.column()))
+            .fetch(&mut self.tx, numbers, |values, number| {
+                values.add(number.column())
+            })
             .await?;
-        let mut found: Vec<StoredTransaction> = rows.iter().map(stored).collect::<Result<_, _>>()?;
+        let mut found: Vec<StoredTransaction> =
+            rows.iter().map(stored).collect::<Result<_, _>>()?;
         let order = |number: TxNumber| numbers.iter().position(|asked| *asked == number);
         found.sort_by_key(|row| order(row.number));
         Ok(found)

@@ -39,10 +39,7 @@ impl Shape {
     }
 
     /// Calls for each statement's worth of rows: its text and its values.
-    fn cut<'r, T>(
-        rows: &'r [T],
-        mut each: impl FnMut(&'r [T]),
-    ) {
+    fn cut<'r, T>(rows: &'r [T], mut each: impl FnMut(&'r [T])) {
         let mut rest = rows;
         for size in SIZES {
             while rest.len() >= size {
@@ -84,7 +81,9 @@ impl Shape {
         bind: impl FnMut(&mut Values, &T) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
         for (sql, values) in self.statements(rows, bind)? {
-            sqlx::query_with(AssertSqlSafe(sql), values).execute(&mut *connection).await?;
+            sqlx::query_with(AssertSqlSafe(sql), values)
+                .execute(&mut *connection)
+                .await?;
         }
         Ok(())
     }
@@ -148,7 +147,11 @@ mod tests {
 
     #[test]
     fn the_text_has_one_group_a_row() {
-        let shape = Shape { head: "VALUES", columns: 2, tail: "" };
+        let shape = Shape {
+            head: "VALUES",
+            columns: 2,
+            tail: "",
+        };
         assert_eq!(shape.sql(2), "VALUES (?,?),(?,?) ");
     }
 }

@@ -144,7 +144,10 @@ async fn write(connection: &mut SqliteConnection, mut batch: Batch) -> Result<()
             values.add(row.spent.map(|(_, vin)| i64::from(vin)))
         })
         .await?;
-    let mut history: Vec<_> = history.into_iter().map(|row| (ids[row.script], row)).collect();
+    let mut history: Vec<_> = history
+        .into_iter()
+        .map(|row| (ids[row.script], row))
+        .collect();
     history.sort_unstable_by_key(|(id, row)| (*id, row.number));
     INSERT_HISTORY
         .execute(connection, &history, |values, (id, row)| {

@@ -40,7 +40,10 @@ pub fn pay(inputs: &[OutPoint], outputs: &[(Script, i64)]) -> Transaction {
         .collect();
     let outputs = outputs
         .iter()
-        .map(|(script, sat)| TxOut { value: Amount::from_sat(*sat), script_pubkey: script.clone() })
+        .map(|(script, sat)| TxOut {
+            value: Amount::from_sat(*sat),
+            script_pubkey: script.clone(),
+        })
         .collect();
     Transaction::new(2, inputs, outputs, 0)
 }
@@ -48,7 +51,9 @@ pub fn pay(inputs: &[OutPoint], outputs: &[(Script, i64)]) -> Transaction {
 impl Chain {
     /// Block 0 alone.
     pub fn genesis() -> Self {
-        Self { blocks: vec![synod_chainspec::genesis_block()] }
+        Self {
+            blocks: vec![synod_chainspec::genesis_block()],
+        }
     }
 
     pub fn tip(&self) -> &Block {
@@ -87,7 +92,8 @@ impl Chain {
         let height = self.height() + 1;
         let mut all = vec![coinbase(height, script, note)];
         all.extend(transactions);
-        let root = synod_primitives::merkle::root(all.iter().map(|tx| tx.txid().to_bytes()).collect());
+        let root =
+            synod_primitives::merkle::root(all.iter().map(|tx| tx.txid().to_bytes()).collect());
         let parent = self.tip();
         let mut header = Header {
             version: 0x2000_0000,
@@ -116,11 +122,16 @@ impl Chain {
 
     /// A copy that ends at a height, to grow another branch.
     pub fn fork_at(&self, height: u32) -> Self {
-        Self { blocks: self.blocks[..=height as usize].to_vec() }
+        Self {
+            blocks: self.blocks[..=height as usize].to_vec(),
+        }
     }
 
     pub fn find(&self, txid: Txid) -> Option<&Transaction> {
-        self.blocks.iter().flat_map(|block| block.transactions()).find(|tx| tx.txid() == txid)
+        self.blocks
+            .iter()
+            .flat_map(|block| block.transactions())
+            .find(|tx| tx.txid() == txid)
     }
 }
 
@@ -135,6 +146,9 @@ fn coinbase(height: u32, script: Script, note: &[u8]) -> Transaction {
         sequence: u32::MAX,
         witness: Witness::from_items(&[&[0u8; 32][..]]),
     };
-    let output = TxOut { value: Amount::from_sat(SUBSIDY), script_pubkey: script };
+    let output = TxOut {
+        value: Amount::from_sat(SUBSIDY),
+        script_pubkey: script,
+    };
     Transaction::new(2, vec![input], vec![output], 0)
 }

@@ -49,7 +49,11 @@ impl FakeNode {
             events: 0,
         };
         let inner = Arc::new(Mutex::new(inner));
-        let node = Self { inner, sender: broadcast::Sender::new(4096), address };
+        let node = Self {
+            inner,
+            sender: broadcast::Sender::new(4096),
+            address,
+        };
         let router = node.router();
         tokio::spawn(async move { axum::serve(listener, router).await });
         node
@@ -146,9 +150,19 @@ impl FakeNode {
             let parent = confirmed.or(inner.mempool.get(&outpoint.txid).map(|(tx, _)| tx));
             parent.map_or(0, |tx| tx.outputs()[outpoint.vout as usize].value.sat())
         };
-        let spent: i64 = transaction.inputs().iter().map(|input| find(&input.prevout)).sum();
-        let paid: i64 = transaction.outputs().iter().map(|output| output.value.sat()).sum();
-        inner.mempool.insert(transaction.txid(), (transaction.clone(), spent - paid));
+        let spent: i64 = transaction
+            .inputs()
+            .iter()
+            .map(|input| find(&input.prevout))
+            .sum();
+        let paid: i64 = transaction
+            .outputs()
+            .iter()
+            .map(|output| output.value.sat())
+            .sum();
+        inner
+            .mempool
+            .insert(transaction.txid(), (transaction.clone(), spent - paid));
     }
 
     /// Takes a transaction out of the mempool, and tells of it.
@@ -164,7 +178,12 @@ fn problem(status: u16, code: &str) -> Response {
     let body = json!({ "type": "about:blank", "title": "t", "status": status, "detail": code,
         "code": code, "request_id": "r" });
     let status = StatusCode::from_u16(status).expect("a status");
-    (status, [("content-type", "application/problem+json")], body.to_string()).into_response()
+    (
+        status,
+        [("content-type", "application/problem+json")],
+        body.to_string(),
+    )
+        .into_response()
 }
 
 fn work(blocks: &[Block]) -> Work {
@@ -194,7 +213,13 @@ async fn headers(
     let inner = node.lock();
     let from = query.get("from").copied().unwrap_or(0);
     let limit = query.get("limit").copied().unwrap_or(100).min(500);
-    let blocks = inner.chain.blocks.iter().enumerate().skip(from as usize).take(limit as usize);
+    let blocks = inner
+        .chain
+        .blocks
+        .iter()
+        .enumerate()
+        .skip(from as usize)
+        .take(limit as usize);
     let items: Vec<Value> = blocks
         .map(|(height, block)| {
             let header = block.header();
@@ -213,13 +238,25 @@ async fn headers(
 
 async fn block_raw(State(node): State<FakeNode>, Path(hash): Path<String>) -> Response {
     let inner = node.lock();
-    let found = inner.chain.blocks.iter().rev().find(|block| block.hash().to_string() == hash);
-    found.map_or_else(|| problem(404, "not-found"), |block| block.raw().clone().into_response())
+    let found = inner
+        .chain
+        .blocks
+        .iter()
+        .rev()
+        .find(|block| block.hash().to_string() == hash);
+    found.map_or_else(
+        || problem(404, "not-found"),
+        |block| block.raw().clone().into_response(),
+    )
 }
 
 async fn mempool(State(node): State<FakeNode>) -> Json<Value> {
     let inner = node.lock();
-    let vsize: u64 = inner.mempool.values().map(|(tx, _)| tx.weight().vsize()).sum();
+    let vsize: u64 = inner
+        .mempool
+        .values()
+        .map(|(tx, _)| tx.weight().vsize())
+        .sum();
     let fees: i64 = inner.mempool.values().map(|(_, fee)| fee).sum();
     Json(json!({
         "transactions": inner.mempool.len(), "vsize": vsize, "total_fee_sat": fees,
@@ -233,8 +270,10 @@ async fn entries(State(node): State<FakeNode>) -> Json<Value> {
     let depth = |tx: &Transaction| {
         let mut depth = 1;
         let mut current = tx.clone();
-        while let Some((parent, _)) =
-            current.inputs().iter().find_map(|input| inner.mempool.get(&input.prevout.txid))
+        while let Some((parent, _)) = current
+            .inputs()
+            .iter()
+            .find_map(|input| inner.mempool.get(&input.prevout.txid))
         {
             depth += 1;
             current = parent.clone();
@@ -258,20 +297,34 @@ async fn entries(State(node): State<FakeNode>) -> Json<Value> {
 }
 
 async fn transaction_raw(State(node): State<FakeNode>, Path(txid): Path<String>) -> Response {
-    let Ok(txid) = txid.parse::<Txid>() else { return problem(400, "bad-request") };
+    let Ok(txid) = txid.parse::<Txid>() else {
+        return problem(400, "bad-request");
+    };
     let inner = node.lock();
-    let found = inner.mempool.get(&txid).map(|(tx, _)| tx).or_else(|| inner.chain.find(txid));
-    found.map_or_else(|| problem(404, "not-found"), |tx| tx.raw().clone().into_response())
+    let found = inner
+        .mempool
+        .get(&txid)
+        .map(|(tx, _)| tx)
+        .or_else(|| inner.chain.find(txid));
+    found.map_or_else(
+        || problem(404, "not-found"),
+        |tx| tx.raw().clone().into_response(),
+    )
 }
 
 async fn submit(State(node): State<FakeNode>, body: Bytes) -> Response {
     if let Some(code) = &node.lock().refuse_with {
         return problem(422, code);
     }
-    let Ok(transaction) = Transaction::decode(&body) else { return problem(400, "bad-request") };
+    let Ok(transaction) = Transaction::decode(&body) else {
+        return problem(400, "bad-request");
+    };
     // The event comes later than the answer, as it may with a real node.
     node.insert(&transaction);
-    let (txid, wtxid) = (transaction.txid().to_string(), transaction.wtxid().to_string());
+    let (txid, wtxid) = (
+        transaction.txid().to_string(),
+        transaction.wtxid().to_string(),
+    );
     Json(json!({ "txid": txid, "wtxid": wtxid })).into_response()
 }
 
@@ -280,7 +333,11 @@ async fn events(State(node): State<FakeNode>) -> Response {
     let events = stream::unfold(receiver, |mut receiver| async move {
         let (id, event) = receiver.recv().await.ok()?;
         let kind = event["type"].as_str().unwrap_or_default().to_owned();
-        let message = Event::default().id(id.to_string()).event(kind).json_data(event).ok()?;
+        let message = Event::default()
+            .id(id.to_string())
+            .event(kind)
+            .json_data(event)
+            .ok()?;
         Some((Ok::<_, std::convert::Infallible>(message), receiver))
     });
     Sse::new(events.boxed()).into_response()

@@ -43,19 +43,32 @@ pub async fn start_with(config: ExplorerConfig) -> Running {
     let url = format!("http://{}", main.local_addr().expect("an address"));
     let root_url = format!("http://{}", root.local_addr().expect("an address"));
     let shutdown = Shutdown::new();
-    let listeners = Listeners { main, esplora_root: Some(root) };
+    let listeners = Listeners {
+        main,
+        esplora_root: Some(root),
+    };
     let task = tokio::spawn(run(config, listeners, shutdown.clone()));
     let client = Client::builder()
         .redirect(reqwest::redirect::Policy::none())
         .build()
         .expect("a client");
-    Running { url, root_url, client, shutdown, task }
+    Running {
+        url,
+        root_url,
+        client,
+        shutdown,
+        task,
+    }
 }
 
 impl Running {
     pub async fn wait_ready(&self) {
         self.wait_until("the explorer is ready", |running| async move {
-            let sent = running.client.get(format!("{}/health/ready", running.url)).send().await;
+            let sent = running
+                .client
+                .get(format!("{}/health/ready", running.url))
+                .send()
+                .await;
             sent.is_ok_and(|response| response.status() == 200)
         })
         .await;
@@ -72,7 +85,9 @@ impl Running {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         };
-        tokio::time::timeout(PATIENCE, wait).await.unwrap_or_else(|_| panic!("waiting: {what}"));
+        tokio::time::timeout(PATIENCE, wait)
+            .await
+            .unwrap_or_else(|_| panic!("waiting: {what}"));
     }
 
     /// Waits until the last block is `hash`.
@@ -84,7 +99,11 @@ impl Running {
     }
 
     pub async fn get(&self, path: &str) -> Response {
-        self.client.get(format!("{}{path}", self.url)).send().await.expect("an answer")
+        self.client
+            .get(format!("{}{path}", self.url))
+            .send()
+            .await
+            .expect("an answer")
     }
 
     pub async fn text(&self, path: &str) -> String {
@@ -94,20 +113,35 @@ impl Running {
     pub async fn json(&self, path: &str) -> Value {
         let response = self.get(path).await;
         assert_eq!(response.status(), 200, "{path}");
-        assert_eq!(response.headers()["content-type"], "application/json", "{path}");
+        assert_eq!(
+            response.headers()["content-type"],
+            "application/json",
+            "{path}"
+        );
         response.json().await.expect("json")
     }
 
     /// Status and text.
     pub async fn refusal(&self, path: &str) -> (u16, String) {
         let response = self.get(path).await;
-        (response.status().as_u16(), response.text().await.expect("text"))
+        (
+            response.status().as_u16(),
+            response.text().await.expect("text"),
+        )
     }
 
     pub async fn post(&self, path: &str, body: impl Into<reqwest::Body>) -> (u16, String) {
-        let sent = self.client.post(format!("{}{path}", self.url)).body(body).send().await;
+        let sent = self
+            .client
+            .post(format!("{}{path}", self.url))
+            .body(body)
+            .send()
+            .await;
         let response = sent.expect("an answer");
-        (response.status().as_u16(), response.text().await.expect("text"))
+        (
+            response.status().as_u16(),
+            response.text().await.expect("text"),
+        )
     }
 
     pub async fn stop(self) -> Result<(), ExplorerError> {
@@ -117,6 +151,9 @@ impl Running {
 
     /// Waits for the service to end by itself.
     pub async fn ended(self) -> Result<(), ExplorerError> {
-        tokio::time::timeout(PATIENCE, self.task).await.expect("in time").expect("no panic")
+        tokio::time::timeout(PATIENCE, self.task)
+            .await
+            .expect("in time")
+            .expect("no panic")
     }
 }

@@ -25,10 +25,7 @@ use crate::http::state::Explorer;
         (status = 503, description = "The index is not ready or overloaded; try again.", body = String, content_type = "text/plain"),
     ),
 )]
-pub(crate) async fn block(
-    State(explorer): State<Explorer>,
-    Path(hash): Path<String>,
-) -> Answer {
+pub(crate) async fn block(State(explorer): State<Explorer>, Path(hash): Path<String>) -> Answer {
     let mut snapshot = explorer.snapshot().await?;
     let record = parse::block(&mut snapshot, &hash).await?;
     Reply::json(&BlockBody::of(&record), Keep::Forever)

@@ -29,5 +29,8 @@ pub(crate) async fn block_header(
 ) -> Answer {
     let mut snapshot = explorer.snapshot().await?;
     let record = parse::block(&mut snapshot, &hash).await?;
-    Ok(Reply::text(hex::encode(record.header.encode()), Keep::Forever))
+    Ok(Reply::text(
+        hex::encode(record.header.encode()),
+        Keep::Forever,
+    ))
 }

@@ -28,5 +28,8 @@ pub(crate) async fn block_raw(
 ) -> Answer {
     let mut snapshot = explorer.snapshot().await?;
     let record = parse::block(&mut snapshot, &hash).await?;
-    Ok(Reply::bytes(snapshot.block_bytes(&record).await?, Keep::Forever))
+    Ok(Reply::bytes(
+        snapshot.block_bytes(&record).await?,
+        Keep::Forever,
+    ))
 }

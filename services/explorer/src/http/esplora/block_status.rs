@@ -48,7 +48,10 @@ pub(crate) async fn block_status(
     let record = snapshot.block(hash).await?;
     let active = record.as_ref().filter(|record| record.stale.is_none());
     let next_best = match active {
-        Some(record) => snapshot.next_block(record).await?.map(|next| next.to_string()),
+        Some(record) => snapshot
+            .next_block(record)
+            .await?
+            .map(|next| next.to_string()),
         None => None,
     };
     let body = BlockStatusBody {

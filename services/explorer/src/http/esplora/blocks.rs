@@ -19,9 +19,7 @@ use crate::http::state::Explorer;
         (status = 503, description = "The index is not ready or overloaded; try again.", body = String, content_type = "text/plain"),
     ),
 )]
-pub(crate) async fn latest_blocks(
-    State(explorer): State<Explorer>,
-) -> Answer {
+pub(crate) async fn latest_blocks(State(explorer): State<Explorer>) -> Answer {
     list(&explorer, None).await
 }
 

@@ -199,7 +199,9 @@ impl TxBody {
             txid: tx.txid().to_string(),
             version: tx.version(),
             locktime: tx.lock_time(),
-            vin: inputs.map(|(input, prevout)| VinBody::of(tx, input, prevout.as_ref())).collect(),
+            vin: inputs
+                .map(|(input, prevout)| VinBody::of(tx, input, prevout.as_ref()))
+                .collect(),
             vout: tx.outputs().iter().map(VoutBody::of).collect(),
             size: tx.size(),
             weight: tx.weight().0,
@@ -244,7 +246,11 @@ pub(crate) fn inner_scripts(input: &TxIn, prevout: Option<&TxOut>) -> InnerScrip
         return InnerScripts::default();
     };
     let locking = prevout.script_pubkey.as_bytes();
-    let redeem = if is_p2sh(locking) { redeem_script(input.script_sig.as_bytes()) } else { None };
+    let redeem = if is_p2sh(locking) {
+        redeem_script(input.script_sig.as_bytes())
+    } else {
+        None
+    };
     let program = witness_program(redeem.unwrap_or(locking));
     let items = input.witness.len();
     let witness = program.and_then(|program| match (program.version, program.program.len()) {
@@ -252,13 +258,19 @@ pub(crate) fn inner_scripts(input: &TxIn, prevout: Option<&TxOut>) -> InnerScrip
         (1, 32) if redeem.is_none() => tapscript(input, items),
         _ => None,
     });
-    InnerScripts { redeem: redeem.map(<[u8]>::to_vec), witness }
+    InnerScripts {
+        redeem: redeem.map(<[u8]>::to_vec),
+        witness,
+    }
 }
 
 /// The leaf script of a taproot script path spend (BIP341), which lies below the control block.
 fn tapscript(input: &TxIn, items: usize) -> Option<Vec<u8>> {
-    let has_annex =
-        items > 1 && input.witness.last().is_some_and(|item| item.first() == Some(&0x50));
+    let has_annex = items > 1
+        && input
+            .witness
+            .last()
+            .is_some_and(|item| item.first() == Some(&0x50));
     let count = items - usize::from(has_annex);
     let index = count.checked_sub(2)?;
     input.witness.iter().nth(index).map(<[u8]>::to_vec)
@@ -283,12 +295,20 @@ pub(crate) fn address_of(script: &[u8]) -> Option<String> {
 }
 
 impl StatusBody {
-    pub(crate) const UNCONFIRMED: Self =
-        Self { confirmed: false, block_height: None, block_hash: None, block_time: None };
+    pub(crate) const UNCONFIRMED: Self = Self {
+        confirmed: false,
+        block_height: None,
+        block_hash: None,
+        block_time: None,
+    };
 
     pub(crate) fn of(place: &Place) -> Self {
         match place {
-            Place::Confirmed { number, block, time } => Self {
+            Place::Confirmed {
+                number,
+                block,
+                time,
+            } => Self {
                 confirmed: true,
                 block_height: Some(number.height()),
                 block_hash: Some(block.to_string()),
@@ -345,7 +365,11 @@ impl StatsBody {
 }
 
 impl UseBody {
-    pub(crate) fn of(address: Option<String>, scripthash: Option<String>, sums: &ScriptUse) -> Self {
+    pub(crate) fn of(
+        address: Option<String>,
+        scripthash: Option<String>,
+        sums: &ScriptUse,
+    ) -> Self {
         Self {
             address,
             scripthash,

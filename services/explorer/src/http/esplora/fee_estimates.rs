@@ -28,7 +28,8 @@ pub(crate) fn targets() -> impl Iterator<Item = u16> {
 pub(crate) async fn fee_estimates(State(explorer): State<Explorer>) -> Answer {
     let pool = explorer.snapshot().await?.pool;
     let projection = pool.projection();
-    let estimates: BTreeMap<u16, f64> =
-        targets().map(|target| (target, projection.estimate(usize::from(target)))).collect();
+    let estimates: BTreeMap<u16, f64> = targets()
+        .map(|target| (target, projection.estimate(usize::from(target))))
+        .collect();
     Reply::json(&estimates, Keep::Moment)
 }

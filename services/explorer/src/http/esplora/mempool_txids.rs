@@ -18,10 +18,12 @@ use crate::http::state::Explorer;
         (status = 503, description = "The index is not ready or overloaded; try again.", body = String, content_type = "text/plain"),
     ),
 )]
-pub(crate) async fn mempool_txids(
-    State(explorer): State<Explorer>,
-) -> Answer {
+pub(crate) async fn mempool_txids(State(explorer): State<Explorer>) -> Answer {
     let snapshot = explorer.snapshot().await?;
-    let txids: Vec<_> = snapshot.pool.entries().map(|entry| entry.transaction.txid()).collect();
+    let txids: Vec<_> = snapshot
+        .pool
+        .entries()
+        .map(|entry| entry.transaction.txid())
+        .collect();
     Reply::json(&txids, Keep::Moment)
 }

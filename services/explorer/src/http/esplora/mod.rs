@@ -104,11 +104,16 @@ fn script_routes() -> OpenApiRouter<Explorer> {
 
 /// All routes of the Esplora API.
 pub(crate) fn routes() -> OpenApiRouter<Explorer> {
-    block_routes().merge(shared_routes()).layer(middleware::from_fn(not_modified))
+    block_routes()
+        .merge(shared_routes())
+        .layer(middleware::from_fn(not_modified))
 }
 
 /// Refuses a path that the API does not have, as electrs does.
 pub(crate) async fn no_such_endpoint(uri: Uri) -> impl IntoResponse {
     let text = format!("endpoint does not exist {:?}", uri.path());
-    Refusal { status: StatusCode::NOT_FOUND, text }
+    Refusal {
+        status: StatusCode::NOT_FOUND,
+        text,
+    }
 }

@@ -107,13 +107,22 @@ pub(crate) async fn package(
 }
 
 fn limit(text: Option<&str>, refusal: &str) -> Result<Option<f64>, Refusal> {
-    let read = |text: &str| text.parse().ok().filter(|it: &f64| it.is_finite() && *it >= 0.0);
-    text.map(|text| read(text).ok_or_else(|| Refusal::bad(refusal))).transpose()
+    let read = |text: &str| {
+        text.parse()
+            .ok()
+            .filter(|it: &f64| it.is_finite() && *it >= 0.0)
+    };
+    text.map(|text| read(text).ok_or_else(|| Refusal::bad(refusal)))
+        .transpose()
 }
 
 /// Reads a fee rate: clients send sat/vB, Core means BTC/kvB. From 1 on it cannot be the latter.
 fn sat_per_vb(rate: f64) -> f64 {
-    if rate >= 1.0 { rate } else { rate * COIN / 1000.0 }
+    if rate >= 1.0 {
+        rate
+    } else {
+        rate * COIN / 1000.0
+    }
 }
 
 fn parse(body: &[u8]) -> Result<(Vec<String>, Vec<Transaction>), Refusal> {
@@ -125,7 +134,9 @@ fn parse(body: &[u8]) -> Result<(Vec<String>, Vec<Transaction>), Refusal> {
     let mut transactions = Vec::with_capacity(texts.len());
     for (i, text) in texts.iter().enumerate() {
         if !HEX_LENGTH.contains(&text.len()) {
-            return Err(Refusal::bad(format!("Invalid transaction size for item {i}")));
+            return Err(Refusal::bad(format!(
+                "Invalid transaction size for item {i}"
+            )));
         }
         let transaction = broadcast::parse(text.as_bytes())
             .map_err(|_| Refusal::bad(format!("Invalid transaction hex for item {i}")))?;
@@ -136,7 +147,9 @@ fn parse(body: &[u8]) -> Result<(Vec<String>, Vec<Transaction>), Refusal> {
 
 /// Refuses transactions that burn more than their sender allows (Core: `max-burn-exceeded`).
 fn check_burn(transactions: &[Transaction], max_burn: Option<f64>) -> Result<(), Refusal> {
-    let Some(max_burn) = max_burn else { return Ok(()) };
+    let Some(max_burn) = max_burn else {
+        return Ok(());
+    };
     let burns = |tx: &Transaction| {
         tx.outputs().iter().any(|output| {
             let is_burn = synod_script::is_unspendable(output.script_pubkey.as_bytes());
@@ -145,7 +158,11 @@ fn check_burn(transactions: &[Transaction], max_burn: Option<f64>) -> Result<(),
     };
     if transactions.iter().any(burns) {
         let text = "Unspendable output exceeds maximum configured by user (maxburnamount)";
-        return Err(Refusal::bad(broadcast::rpc_error("submitpackage", -25, text)));
+        return Err(Refusal::bad(broadcast::rpc_error(
+            "submitpackage",
+            -25,
+            text,
+        )));
     }
     Ok(())
 }
@@ -159,7 +176,9 @@ async fn check_rates(
     for transaction in transactions {
         let tested = explorer.node.test(transaction.raw().clone()).await;
         let tested = tested.map_err(|error| broadcast::refusal("submitpackage", &error))?;
-        let rate = tested.fee_sat.map(|fee| fee.to_sat() as f64 / f64::from(tested.vsize.max(1)));
+        let rate = tested
+            .fee_sat
+            .map(|fee| fee.to_sat() as f64 / f64::from(tested.vsize.max(1)));
         if rate.is_some_and(|rate| rate > max_rate) {
             let text = broadcast::rpc_error("submitpackage", -26, "max-fee-exceeded");
             return Err(Refusal::bad(text));
@@ -170,11 +189,17 @@ async fn check_rates(
 
 impl PackageBody {
     fn of(result: &PackageResult) -> Self {
-        let message = if result.accepted { "success" } else { "transaction failed" };
+        let message = if result.accepted {
+            "success"
+        } else {
+            "transaction failed"
+        };
         let results = result.transactions.iter();
         Self {
             package_msg: result.code.clone().unwrap_or_else(|| message.to_owned()),
-            results: results.map(|it| (it.wtxid.to_string(), PackageTxBody::of(it))).collect(),
+            results: results
+                .map(|it| (it.wtxid.to_string(), PackageTxBody::of(it)))
+                .collect(),
             replaced: result.replaced.iter().map(ToString::to_string).collect(),
         }
     }
@@ -186,7 +211,9 @@ impl PackageTxBody {
         Self {
             txid: result.txid.to_string(),
             vsize: result.accepted.then_some(result.vsize),
-            fees: fee.map(|fee| PackageFees { base: fee.to_sat() as f64 / COIN }),
+            fees: fee.map(|fee| PackageFees {
+                base: fee.to_sat() as f64 / COIN,
+            }),
             error: result.code.clone(),
         }
     }

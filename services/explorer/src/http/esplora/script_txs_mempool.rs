@@ -2,9 +2,9 @@
 
 use axum::extract::{Path, State};
 
+use super::MEMPOOL_PAGE;
 use super::body::TxBody;
 use super::parse::Subject;
-use super::MEMPOOL_PAGE;
 use crate::http::reply::{Answer, Keep, Reply};
 use crate::http::state::Explorer;
 

@@ -16,9 +16,7 @@ use crate::http::state::Explorer;
         (status = 503, description = "The index is not ready or overloaded; try again.", body = String, content_type = "text/plain"),
     ),
 )]
-pub(crate) async fn tip_hash(
-    State(explorer): State<Explorer>,
-) -> Answer {
+pub(crate) async fn tip_hash(State(explorer): State<Explorer>) -> Answer {
     let snapshot = explorer.snapshot().await?;
     Ok(Reply::text(snapshot.tip.hash, Keep::Moment))
 }

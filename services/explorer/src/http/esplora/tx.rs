@@ -25,10 +25,7 @@ use crate::http::state::Explorer;
         (status = 503, description = "The index is not ready or overloaded; try again.", body = String, content_type = "text/plain"),
     ),
 )]
-pub(crate) async fn tx(
-    State(explorer): State<Explorer>,
-    Path(id): Path<String>,
-) -> Answer {
+pub(crate) async fn tx(State(explorer): State<Explorer>, Path(id): Path<String>) -> Answer {
     let mut snapshot = explorer.snapshot().await?;
     let view = parse::tx(&mut snapshot, &id).await?;
     Reply::json(&TxBody::of(&view), Keep::Moment)

@@ -23,11 +23,11 @@ use crate::http::state::Explorer;
         (status = 503, description = "The index is not ready or overloaded; try again.", body = String, content_type = "text/plain"),
     ),
 )]
-pub(crate) async fn tx_hex(
-    State(explorer): State<Explorer>,
-    Path(id): Path<String>,
-) -> Answer {
+pub(crate) async fn tx_hex(State(explorer): State<Explorer>, Path(id): Path<String>) -> Answer {
     let mut snapshot = explorer.snapshot().await?;
     let view = parse::tx(&mut snapshot, &id).await?;
-    Ok(Reply::text(hex::encode(view.transaction.raw()), Keep::Moment))
+    Ok(Reply::text(
+        hex::encode(view.transaction.raw()),
+        Keep::Moment,
+    ))
 }

@@ -32,6 +32,9 @@ pub(crate) async fn tx_outspends(
     let mut snapshot = explorer.snapshot().await?;
     let view = parse::tx(&mut snapshot, &id).await?;
     let outspends = snapshot.outspends(&view).await?;
-    let bodies: Vec<_> = outspends.iter().map(|it| OutspendBody::of(it.as_ref())).collect();
+    let bodies: Vec<_> = outspends
+        .iter()
+        .map(|it| OutspendBody::of(it.as_ref()))
+        .collect();
     Reply::json(&bodies, Keep::Moment)
 }

@@ -22,10 +22,7 @@ use crate::http::state::Explorer;
         (status = 503, description = "The index is not ready or overloaded; try again.", body = String, content_type = "text/plain"),
     ),
 )]
-pub(crate) async fn tx_raw(
-    State(explorer): State<Explorer>,
-    Path(id): Path<String>,
-) -> Answer {
+pub(crate) async fn tx_raw(State(explorer): State<Explorer>, Path(id): Path<String>) -> Answer {
     let mut snapshot = explorer.snapshot().await?;
     let view = parse::tx(&mut snapshot, &id).await?;
     Ok(Reply::bytes(view.transaction.raw().to_vec(), Keep::Moment))

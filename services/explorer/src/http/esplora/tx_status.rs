@@ -24,13 +24,12 @@ use crate::http::state::Explorer;
         (status = 503, description = "The index is not ready or overloaded; try again.", body = String, content_type = "text/plain"),
     ),
 )]
-pub(crate) async fn tx_status(
-    State(explorer): State<Explorer>,
-    Path(id): Path<String>,
-) -> Answer {
+pub(crate) async fn tx_status(State(explorer): State<Explorer>, Path(id): Path<String>) -> Answer {
     let txid = parse::txid(&id)?;
     let mut snapshot = explorer.snapshot().await?;
     let place = snapshot.place(txid).await?;
-    let status = place.as_ref().map_or(StatusBody::UNCONFIRMED, StatusBody::of);
+    let status = place
+        .as_ref()
+        .map_or(StatusBody::UNCONFIRMED, StatusBody::of);
     Reply::json(&status, Keep::Moment)
 }

@@ -33,19 +33,25 @@ pub(crate) async fn stream(
 ) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
     let receiver = explorer.live.listen();
     let shutdown = explorer.shutdown.clone();
-    let events = stream::unfold((receiver, shutdown), |(mut receiver, shutdown)| async move {
-        let event = tokio::select! {
-            () = shutdown.stopping() => return None,
-            event = receiver.recv() => event,
-        };
-        let event = match event {
-            Ok(event) => event,
-            Err(RecvError::Lagged(_)) => LiveEvent::Resync,
-            Err(RecvError::Closed) => return None,
-        };
-        // The only failure is a value that is not JSON, which these are not.
-        let message = Event::default().event(event.name()).json_data(&event).unwrap_or_default();
-        Some((Ok(message), (receiver, shutdown)))
-    });
+    let events = stream::unfold(
+        (receiver, shutdown),
+        |(mut receiver, shutdown)| async move {
+            let event = tokio::select! {
+                () = shutdown.stopping() => return None,
+                event = receiver.recv() => event,
+            };
+            let event = match event {
+                Ok(event) => event,
+                Err(RecvError::Lagged(_)) => LiveEvent::Resync,
+                Err(RecvError::Closed) => return None,
+            };
+            // The only failure is a value that is not JSON, which these are not.
+            let message = Event::default()
+                .event(event.name())
+                .json_data(&event)
+                .unwrap_or_default();
+            Some((Ok(message), (receiver, shutdown)))
+        },
+    );
     Sse::new(events).keep_alive(KeepAlive::new().interval(HEARTBEAT))
 }

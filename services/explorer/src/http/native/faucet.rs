@@ -34,7 +34,11 @@ pub(crate) async fn pay(
 ) -> Result<axum::Json<FaucetPayment>, ApiError> {
     let FaucetRequest { address, amount } = request;
     let txid = request_coins(&explorer, &address, amount).await?;
-    Ok(axum::Json(FaucetPayment { txid, address, amount }))
+    Ok(axum::Json(FaucetPayment {
+        txid,
+        address,
+        amount,
+    }))
 }
 
 /// Has the faucet pay, and shows the payment.

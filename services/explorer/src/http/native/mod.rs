@@ -11,7 +11,9 @@ use super::state::Explorer;
 
 /// Routes that answer soon.
 pub(crate) fn routes() -> OpenApiRouter<Explorer> {
-    OpenApiRouter::new().routes(routes!(faucet::pay)).routes(routes!(reorgs::list))
+    OpenApiRouter::new()
+        .routes(routes!(faucet::pay))
+        .routes(routes!(reorgs::list))
 }
 
 /// Routes that stream.

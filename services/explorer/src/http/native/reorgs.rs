@@ -129,7 +129,11 @@ pub(crate) async fn list(
         return Err(ApiError::bad_request("`limit` is 1 to 100."));
     }
     let mut snapshot = explorer.snapshot().await.map_err(ExploreError::from)?;
-    let records = snapshot.reader.reorgs(query.before, limit).await.map_err(ExploreError::from)?;
+    let records = snapshot
+        .reader
+        .reorgs(query.before, limit)
+        .await
+        .map_err(ExploreError::from)?;
     let is_full = records.len() == limit as usize;
     let next_before = records.last().map(|record| record.id).filter(|_| is_full);
     let mut items = Vec::with_capacity(records.len());
@@ -173,7 +177,9 @@ impl FateBody {
         match fate {
             Fate::Confirmed { height } => Self::Confirmed { height },
             Fate::Mempool => Self::Mempool,
-            Fate::Replaced { by } => Self::Replaced { by: HashHex::from_internal(by.to_bytes()) },
+            Fate::Replaced { by } => Self::Replaced {
+                by: HashHex::from_internal(by.to_bytes()),
+            },
             Fate::Gone => Self::Gone,
         }
     }

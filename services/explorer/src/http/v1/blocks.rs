@@ -139,7 +139,11 @@ async fn list(explorer: &Explorer, start: Option<u32>) -> Answer {
 async fn extended(snapshot: &mut Snapshot, record: &BlockRecord) -> Result<ExtendedBody, Refusal> {
     let coinbase = snapshot.block_txs(record, 0, 1).await?.pop();
     let coinbase = coinbase.ok_or_else(|| Refusal::internal("a block without transactions"))?;
-    let script = coinbase.transaction.inputs().first().map(|input| input.script_sig.clone());
+    let script = coinbase
+        .transaction
+        .inputs()
+        .first()
+        .map(|input| input.script_sig.clone());
     let script = script.unwrap_or_default();
     let payments = i64::from(record.tx_count.saturating_sub(1)).max(1);
     let virtual_size = record.weight.div_ceil(4);
@@ -160,8 +164,14 @@ async fn extended(snapshot: &mut Snapshot, record: &BlockRecord) -> Result<Exten
         header: hex::encode(record.header.encode()),
         first_seen: record.seen_at,
         orphans: orphans
-            .map(|hash| OrphanBody { height: record.height, hash: hash.to_string() })
+            .map(|hash| OrphanBody {
+                height: record.height,
+                hash: hash.to_string(),
+            })
             .collect(),
     };
-    Ok(ExtendedBody { block: BlockBody::of(record), extras })
+    Ok(ExtendedBody {
+        block: BlockBody::of(record),
+        extras,
+    })
 }

@@ -70,19 +70,34 @@ pub(crate) async fn difficulty_adjustment(State(explorer): State<Explorer>) -> A
     };
     let spacing_ms = i64::from(retarget.spacing_s) * 1000;
     let passed_ms = (i64::from(tip.header.time) - i64::from(start.header.time)) * 1000;
-    let time_avg = if done == 0 { spacing_ms } else { (passed_ms / i64::from(done)).max(1) };
+    let time_avg = if done == 0 {
+        spacing_ms
+    } else {
+        (passed_ms / i64::from(done)).max(1)
+    };
     let remaining_blocks = interval - done;
     let remaining_time = time_avg * i64::from(remaining_blocks);
     // Bitcoin's rule changes the target by a factor of four at most.
     let factor = (spacing_ms as f64 / time_avg as f64).clamp(0.25, 4.0);
-    let (old, new) = (before.header.bits.difficulty(), start.header.bits.difficulty());
+    let (old, new) = (
+        before.header.bits.difficulty(),
+        start.header.bits.difficulty(),
+    );
     let body = AdjustmentBody {
         progress_percent: f64::from(done) * 100.0 / f64::from(interval),
-        difficulty_change: if done == 0 { 0.0 } else { (factor - 1.0) * 100.0 },
+        difficulty_change: if done == 0 {
+            0.0
+        } else {
+            (factor - 1.0) * 100.0
+        },
         estimated_retarget_date: explorer.clock.now() * 1000 + remaining_time,
         remaining_blocks,
         remaining_time,
-        previous_retarget: if old > 0.0 { (new / old - 1.0) * 100.0 } else { 0.0 },
+        previous_retarget: if old > 0.0 {
+            (new / old - 1.0) * 100.0
+        } else {
+            0.0
+        },
         previous_time: start.header.time,
         next_retarget_height: first + interval,
         time_avg,

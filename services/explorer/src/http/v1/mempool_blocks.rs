@@ -56,7 +56,11 @@ impl From<&ProjectedBlock> for MempoolBlockBody {
 )]
 pub(crate) async fn mempool_blocks(State(explorer): State<Explorer>) -> Answer {
     let pool = explorer.snapshot().await?.pool;
-    let blocks: Vec<MempoolBlockBody> =
-        pool.projection().blocks.iter().map(MempoolBlockBody::from).collect();
+    let blocks: Vec<MempoolBlockBody> = pool
+        .projection()
+        .blocks
+        .iter()
+        .map(MempoolBlockBody::from)
+        .collect();
     Reply::json(&blocks, Keep::Moment)
 }
