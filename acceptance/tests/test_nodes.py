@@ -1,10 +1,11 @@
 """Real node processes: killed, cut apart, and given nonsense."""
 
 import concurrent.futures
+import json
 
 import pytest
 
-from network import Node, get, post, request, wait_for
+from network import Node, bearer, get, post, request, wait_for
 
 A = "bcrt1q6rz28mcfaxtmd6v789l9rrlrusdprr9pz3cppk"
 B = "bcrt1p8wpt9v4frpf3tkn0srd97pksgsxc5hs52lafxwru9kgeephvs7rqjeprhg"
@@ -55,6 +56,43 @@ def test_nodes_cut_apart_meet_again_on_the_branch_with_most_work(pair):
     assert one.state() == two.state()
     tips = {tip["hash"]: tip["status"] for tip in get(f"{one.url}/v1/chain/tips").json["tips"]}
     assert tips[lost] == "valid-fork"
+
+
+def test_payments_of_the_losing_branch_are_mined_on_the_winning_one(tmp_path):
+    """Two halves of a network, a payment in the half that loses, and the explorer's view."""
+    from network import Network
+
+    network = Network(tmp_path, "--preset", "regtest", "--nodes", "2", "--block-time", "3600s")
+    one, two = (endpoint["url"] for endpoint in network.endpoints["nodes"])
+    tokens = [bearer(endpoint["token"]) for endpoint in network.endpoints["nodes"]]
+    miner = network.endpoints["miner"]
+    post(f"{miner['url']}/v1/stop", {}, headers=bearer(miner["token"]))
+    wait_for("one tip", lambda: tip_of(one) == tip_of(two))
+    for url, token in zip((one, two), tokens):
+        for peer in get(f"{url}/v1/peers", headers=token).json["peers"]:
+            request("DELETE", f"{url}/v1/peers/{peer['id']}", headers=token)
+    txid = network.faucet(A, 20_000)
+    lost = post(f"{one}/dev/v1/mine", {"blocks": 1, "payout": A}).json["blocks"][0]
+    network.wait_confirmed(txid)
+    won = post(f"{two}/dev/v1/mine", {"blocks": 2, "payout": B}).json["blocks"]
+    assert post(f"{two}/v1/peers", {"url": one}, headers=tokens[1]).status == 201
+    wait_for("the branch with most work", lambda: tip_of(one) == won[-1])
+    back = wait_for(
+        "the payment to wait again",
+        lambda: get(f"{network.api}/tx/{txid}/status").json["confirmed"] is False,
+    )
+    assert back
+    assert get(f"{one}/v1/transactions/{txid}").json["in_mempool"]
+    reorgs = get(f"{network.pages}/v1/reorgs").json
+    assert lost in json.dumps(reorgs)
+    assert get(f"{network.pages}/reorgs").status == 200
+    mined = post(f"{one}/dev/v1/mine", {"blocks": 1, "payout": A}).json["blocks"][0]
+    assert network.wait_confirmed(txid)["block_hash"] == mined
+    assert network.stop() == 0
+
+
+def tip_of(url):
+    return get(f"{url}/v1/chain").json["best_block_hash"]
 
 
 BAD_BODIES = [

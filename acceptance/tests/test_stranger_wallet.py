@@ -1,8 +1,17 @@
 """A wallet that knows nothing of Synod: BDK, from its own package."""
 
 import bdkpython as bdk
+import pytest
 
-from network import wait_for
+from network import Network, wait_for
+
+
+@pytest.fixture(scope="module")
+def regtest(tmp_path_factory):
+    """A network whose miner makes a block each second."""
+    network = Network(tmp_path_factory.mktemp("bdk"), "--preset", "regtest", "--block-time", "1s")
+    yield network
+    assert network.stop() == 0
 
 
 def new_wallet(kind):
@@ -47,9 +56,9 @@ def pay(network, client, kind):
     network.wait_confirmed(str(transaction.compute_txid()))
 
 
-def test_bdk_pays_and_sees_the_confirmation_with_segwit_keys(devnet):
-    pay(devnet, bdk.EsploraClient(devnet.api), "wpkh")
+def test_bdk_pays_and_sees_the_confirmation_with_segwit_keys(regtest):
+    pay(regtest, bdk.EsploraClient(regtest.api), "wpkh")
 
 
-def test_bdk_pays_and_sees_the_confirmation_with_taproot_keys(devnet):
-    pay(devnet, bdk.EsploraClient(devnet.esplora_root), "tr")
+def test_bdk_pays_and_sees_the_confirmation_with_taproot_keys(regtest):
+    pay(regtest, bdk.EsploraClient(regtest.esplora_root), "tr")

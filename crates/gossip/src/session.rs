@@ -390,7 +390,7 @@ impl News {
 
     fn announcements(&self, node_id: NodeIdHex) -> Announcements {
         Announcements {
-            node_id: node_id,
+            node_id,
             blocks: self.blocks.clone(),
             transactions: self.transactions.clone(),
         }

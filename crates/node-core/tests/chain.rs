@@ -30,7 +30,10 @@ impl Disk {
     }
 
     fn of(storage: MemoryStorage) -> Self {
-        Self { now: Arc::new(Mutex::new(storage)), history: Arc::default() }
+        Self {
+            now: Arc::new(Mutex::new(storage)),
+            history: Arc::default(),
+        }
     }
 }
 
@@ -54,7 +57,10 @@ impl Storage for Disk {
     fn commit(&mut self, batch: Batch) -> Result<(), StorageError> {
         self.lock().commit(batch)?;
         let copy = self.lock().clone();
-        self.history.lock().expect("no test panics while it writes").push(copy);
+        self.history
+            .lock()
+            .expect("no test panics while it writes")
+            .push(copy);
         Ok(())
     }
 }
@@ -66,7 +72,11 @@ fn open(disk: &Disk) -> Node {
 fn open_with(disk: &Disk, coins_cache_bytes: usize) -> Node {
     let spec = ChainSpec::preset("regtest").expect("a preset");
     let settings = Settings {
-        chain: ChainSettings { coins_cache_bytes, threads: 2, hash_key: (1, 2) },
+        chain: ChainSettings {
+            coins_cache_bytes,
+            threads: 2,
+            hash_key: (1, 2),
+        },
         policy: Policy::default(),
     };
     Node::open(&spec, Box::new(disk.clone()), settings, NOW).expect("storage works")
@@ -78,7 +88,12 @@ fn free(branch: u8) -> Script {
 }
 
 fn search(template: &BlockTemplate) -> Block {
-    let mut work = FoundWork { extra_nonce: [0; 8], time: template.time, nonce: 0, version: None };
+    let mut work = FoundWork {
+        extra_nonce: [0; 8],
+        time: template.time,
+        nonce: 0,
+        version: None,
+    };
     let target = template.bits.to_target().expect("a target");
     while !target.is_met_by(template.header(&work).block_hash()) {
         work.nonce += 1;
@@ -115,7 +130,10 @@ fn submit_raw(node: &mut Node, raw: &Bytes) -> Result<String, String> {
 fn rebuilt(block: &Block, transactions: Vec<Transaction>) -> Block {
     let draft = Block::new(*block.header(), transactions.clone());
     let merkle_root = synod_primitives::MerkleRoot::from_bytes(draft.merkle_root().hash);
-    let mut header = Header { merkle_root, ..*block.header() };
+    let mut header = Header {
+        merkle_root,
+        ..*block.header()
+    };
     let target = header.bits.to_target().expect("a target");
     while !target.is_met_by(header.block_hash()) {
         header.nonce += 1;
@@ -123,9 +141,39 @@ fn rebuilt(block: &Block, transactions: Vec<Transaction>) -> Block {
     Block::new(header, transactions)
 }
 
+/// A block's coinbase without witness and commitment, which a block without witnesses needs not.
+fn plain_coinbase(block: &Block) -> Transaction {
+    let coinbase = &block.transactions()[0];
+    let mut input = coinbase.inputs()[0].clone();
+    input.witness = Witness::EMPTY;
+    Transaction::new(2, vec![input], coinbase.outputs()[..1].to_vec(), 0)
+}
+
+/// Spends an output to the same script, less a fee of one satoshi.
+fn spend(transaction: &Transaction) -> Transaction {
+    let input = TxIn {
+        prevout: transaction.outpoint(0),
+        script_sig: Script::default(),
+        sequence: u32::MAX,
+        witness: Witness::EMPTY,
+    };
+    let output = &transaction.outputs()[0];
+    let value = Amount::from_sat(output.value.sat() - 1);
+    let output = TxOut {
+        value,
+        script_pubkey: output.script_pubkey.clone(),
+    };
+    Transaction::new(2, vec![input], vec![output], 0)
+}
+
 fn coins_after_flush(node: &mut Node, disk: &Disk) -> Vec<(OutPoint, Coin)> {
     node.flush().expect("storage works");
-    let coins: Vec<_> = disk.lock().coins().iter().map(|(at, coin)| (*at, coin.clone())).collect();
+    let coins: Vec<_> = disk
+        .lock()
+        .coins()
+        .iter()
+        .map(|(at, coin)| (*at, coin.clone()))
+        .collect();
     coins
 }
 
@@ -141,16 +189,28 @@ fn a_branch_with_more_work_takes_over_and_the_coins_are_its_own() {
     let winning = mine_many(&mut other, 2, 3);
     drop(node.take_events());
     assert_eq!(submit(&mut node, &winning[0]).as_deref(), Ok("side"));
-    assert_eq!(submit(&mut node, &winning[1]).as_deref(), Ok("side"), "equal work stays");
+    assert_eq!(
+        submit(&mut node, &winning[1]).as_deref(),
+        Ok("side"),
+        "equal work stays"
+    );
     assert_eq!(submit(&mut node, &winning[2]).as_deref(), Ok("active"));
     assert_eq!(node.view(), other.view());
-    assert_eq!(coins_after_flush(&mut node, &disk), coins_after_flush(&mut other, &other_disk));
-    let reorg = node.take_events().into_iter().find_map(|event| match event {
-        Event::Reorganized { fork_height, disconnected, connected } => {
-            Some((fork_height.0, disconnected, connected))
-        }
-        _ => None,
-    });
+    assert_eq!(
+        coins_after_flush(&mut node, &disk),
+        coins_after_flush(&mut other, &other_disk)
+    );
+    let reorg = node
+        .take_events()
+        .into_iter()
+        .find_map(|event| match event {
+            Event::Reorganized {
+                fork_height,
+                disconnected,
+                connected,
+            } => Some((fork_height.0, disconnected, connected)),
+            _ => None,
+        });
     let hashes = |blocks: &[Block]| blocks.iter().map(Block::hash).collect::<Vec<_>>();
     let mut left = hashes(&lost);
     left.reverse();
@@ -181,10 +241,19 @@ fn a_block_that_pays_too_much_is_refused_for_ever_with_all_that_build_on_it() {
     let greedy = Transaction::new(2, coinbase.inputs().to_vec(), outputs, 0);
     let bad = rebuilt(&honest, vec![greedy]);
     assert_eq!(submit(&mut node, &bad), Err("bad-cb-amount".to_owned()));
-    assert_eq!(submit(&mut node, &bad), Err("bad-cb-amount (known)".to_owned()));
-    let mut header = Header { previous_block_hash: bad.hash(), ..*honest.header() };
+    assert_eq!(
+        submit(&mut node, &bad),
+        Err("bad-cb-amount (known)".to_owned())
+    );
+    let mut header = Header {
+        previous_block_hash: bad.hash(),
+        ..*honest.header()
+    };
     header.time += 1;
-    let child = rebuilt(&Block::new(header, vec![coinbase.clone()]), vec![coinbase.clone()]);
+    let child = rebuilt(
+        &Block::new(header, vec![coinbase.clone()]),
+        vec![coinbase.clone()],
+    );
     assert_eq!(submit(&mut node, &child), Err("bad-prevblk".to_owned()));
     assert_eq!(submit(&mut node, &honest).as_deref(), Ok("active"));
 }
@@ -203,17 +272,26 @@ fn an_invalid_block_inside_a_longer_branch_is_named_and_the_tip_stays() {
         sequence: u32::MAX,
         witness: Witness::EMPTY,
     };
-    let output = TxOut { value: Amount::from_sat(1), script_pubkey: free(3) };
+    let output = TxOut {
+        value: Amount::from_sat(1),
+        script_pubkey: free(3),
+    };
     let thief = Transaction::new(2, vec![input], vec![output], 0);
-    let bad = rebuilt(&second, vec![second.transactions()[0].clone(), thief]);
+    let bad = rebuilt(&second, vec![plain_coinbase(&second), thief]);
     assert_eq!(submit(&mut node, &first).as_deref(), Ok("side"));
     assert_eq!(submit(&mut node, &bad).as_deref(), Ok("side"));
     // A block on top gives the branch more work.
-    let mut header = Header { previous_block_hash: bad.hash(), ..*bad.header() };
+    let mut header = Header {
+        previous_block_hash: bad.hash(),
+        ..*bad.header()
+    };
     header.time += 1;
     let top = search_child(&node, &bad, header);
     let verdict = node.submit_blocks(&[top.raw().clone()], NOW, Durability::Synced);
-    let refusal = verdict.expect("storage works").remove(0).expect_err("the branch is invalid");
+    let refusal = verdict
+        .expect("storage works")
+        .remove(0)
+        .expect_err("the branch is invalid");
     assert_eq!(refusal.code, "bad-txns-inputs-missingorspent");
     assert_eq!(refusal.at, Some(bad.hash()));
     assert_eq!(node.view().hash, stay[1].hash());
@@ -221,16 +299,24 @@ fn an_invalid_block_inside_a_longer_branch_is_named_and_the_tip_stays() {
 
 /// Builds the block after `parent`, whatever the node's own tip is.
 fn search_child(node: &Node, parent: &Block, header: Header) -> Block {
-    let height = node.chain().tree().find(parent.hash()).map_or(0, |id| {
-        node.chain().tree().entry(id).record.height.0 + 1
-    });
+    let height = node
+        .chain()
+        .tree()
+        .find(parent.hash())
+        .map_or(0, |id| node.chain().tree().entry(id).record.height.0 + 1);
     let input = TxIn {
         prevout: OutPoint::NULL,
-        script_sig: Script::new(vec![0x50 + u8::try_from(height).expect("a low height"), 0x00]),
+        script_sig: Script::new(vec![
+            0x50 + u8::try_from(height).expect("a low height"),
+            0x00,
+        ]),
         sequence: u32::MAX,
         witness: Witness::EMPTY,
     };
-    let output = TxOut { value: Amount::from_sat(50 * 100_000_000), script_pubkey: free(2) };
+    let output = TxOut {
+        value: Amount::from_sat(50 * 100_000_000),
+        script_pubkey: free(2),
+    };
     let coinbase = Transaction::new(2, vec![input], vec![output], 0);
     rebuilt(&Block::new(header, vec![coinbase.clone()]), vec![coinbase])
 }
@@ -238,11 +324,19 @@ fn search_child(node: &Node, parent: &Block, header: Header) -> Block {
 #[test]
 fn a_mutated_block_does_not_poison_the_honest_one() {
     let mut node = open(&Disk::default());
-    let honest = search(&node.template(free(1), NOW));
-    let coinbase = honest.transactions()[0].clone();
-    let doubled = Block::new(*honest.header(), vec![coinbase.clone(), coinbase]);
+    let mined = mine_many(&mut node, 1, 101);
+    let draft = search(&node.template(free(1), NOW));
+    let first = spend(&mined[0].transactions()[0]);
+    let second = spend(&first);
+    let honest = rebuilt(&draft, vec![plain_coinbase(&draft), first, second.clone()]);
+    let mut transactions = honest.transactions().to_vec();
+    transactions.push(second);
+    let doubled = Block::new(*honest.header(), transactions);
     assert_eq!(doubled.hash(), honest.hash());
-    assert_eq!(submit(&mut node, &doubled), Err("bad-txns-duplicate".to_owned()));
+    assert_eq!(
+        submit(&mut node, &doubled),
+        Err("bad-txns-duplicate".to_owned())
+    );
     assert_eq!(submit(&mut node, &honest).as_deref(), Ok("active"));
 }
 
@@ -252,7 +346,12 @@ fn a_block_from_the_future_is_welcome_when_its_time_has_come() {
     let early = search(&node.template(free(1), NOW + 7201));
     assert_eq!(submit(&mut node, &early), Err("time-too-new".to_owned()));
     let verdicts = node.submit_blocks(&[early.raw().clone()], NOW + 1, Durability::Synced);
-    assert_eq!(verdicts.expect("storage works")[0].as_ref().map(|it| it.placement), Ok(Placement::Active));
+    assert_eq!(
+        verdicts.expect("storage works")[0]
+            .as_ref()
+            .map(|it| it.placement),
+        Ok(Placement::Active)
+    );
 }
 
 #[test]
@@ -273,10 +372,15 @@ fn an_operator_takes_a_block_out_and_in_again() {
     let mut node = open(&Disk::default());
     let blocks = mine_many(&mut node, 1, 4);
     let tip = node.view();
-    node.invalidate(blocks[1].hash(), NOW).expect("a known block");
+    node.invalidate(blocks[1].hash(), NOW)
+        .expect("a known block");
     assert_eq!(node.view().hash, blocks[0].hash());
-    assert_eq!(submit(&mut node, &blocks[1]), Err("invalidated (known)".to_owned()));
-    node.reconsider(blocks[1].hash(), NOW).expect("a known block");
+    assert_eq!(
+        submit(&mut node, &blocks[1]),
+        Err("invalidated (known)".to_owned())
+    );
+    node.reconsider(blocks[1].hash(), NOW)
+        .expect("a known block");
     assert_eq!(node.view(), tip);
 }
 
@@ -294,7 +398,11 @@ fn at_every_commit_the_storage_is_one_state_of_the_chain() {
     }
     mine_many(&mut node, 3, 3);
     node.flush().expect("storage works");
-    let history = disk.history.lock().expect("no test panics while it writes").clone();
+    let history = disk
+        .history
+        .lock()
+        .expect("no test panics while it writes")
+        .clone();
     assert!(history.len() > 15, "{} commits", history.len());
     for (index, storage) in history.into_iter().enumerate() {
         let copy = Disk::of(storage);
@@ -304,14 +412,22 @@ fn at_every_commit_the_storage_is_one_state_of_the_chain() {
         let fresh_disk = Disk::default();
         let mut fresh = open(&fresh_disk);
         for height in 1..=reopened.view().height.0 {
-            let id = reopened.chain().tree().active_at(height.into()).expect("below the tip");
+            let id = reopened
+                .chain()
+                .tree()
+                .active_at(height.into())
+                .expect("below the tip");
             let record = reopened.chain().tree().entry(id).record.clone();
             assert_eq!(record.status, Status::Valid);
             let block = reopened.chain_mut().block(record.hash).expect("stored");
             assert_eq!(submit(&mut fresh, &block).as_deref(), Ok("active"));
         }
         assert_eq!(fresh.view(), reopened.view(), "commit {index}");
-        assert_eq!(coins_after_flush(&mut fresh, &fresh_disk), coins, "commit {index}");
+        assert_eq!(
+            coins_after_flush(&mut fresh, &fresh_disk),
+            coins,
+            "commit {index}"
+        );
     }
 }
 
@@ -324,7 +440,9 @@ fn a_reorganisation_of_1200_blocks_is_one_change() {
     let branch = mine_many(&mut other, 2, 1201);
     let raws: Vec<Bytes> = branch.iter().map(|block| block.raw().clone()).collect();
     let before = disk.lock().commits();
-    let verdicts = node.submit_blocks(&raws, NOW, Durability::Synced).expect("storage works");
+    let verdicts = node
+        .submit_blocks(&raws, NOW, Durability::Synced)
+        .expect("storage works");
     assert!(verdicts.iter().all(Result::is_ok));
     assert_eq!(disk.lock().commits(), before + 1);
     assert_eq!(node.view(), other.view());

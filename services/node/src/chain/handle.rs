@@ -9,7 +9,7 @@ use synod_primitives::Transaction;
 use tokio::sync::{mpsc, oneshot, watch};
 
 /// The most requests that wait for the chain thread; past it they are refused.
-pub const MAX_WAITING_REQUESTS: usize = 1024;
+pub(super) const MAX_WAITING_REQUESTS: usize = 1024;
 
 /// The chain thread takes no more requests.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]

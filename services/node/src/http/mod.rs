@@ -60,7 +60,6 @@ pub struct Wiring {
 }
 
 /// Builds the router of the main listener.
-#[must_use]
 pub fn router(state: &AppState, wiring: Wiring) -> Router {
     let reads = [
         chain::routes(),
@@ -90,7 +89,6 @@ pub fn router(state: &AppState, wiring: Wiring) -> Router {
 }
 
 /// Builds the router of a listener for peers only.
-#[must_use]
 pub fn peer_router(state: &AppState, wiring: Wiring) -> Router {
     App::new(Document::openapi(), &wiring.limits)
         .access(wiring.access)

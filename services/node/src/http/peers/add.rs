@@ -15,7 +15,7 @@ use crate::state::AppState;
     post, path = "/v1/peers", tag = "peers", operation_id = "addPeer",
     summary = "Add a peer",
     description = "Adds a peer by its base URL and starts to speak to it. One that is there is kept.",
-    security(("token" = [])),
+    security(("bearer" = [])),
     request_body = AddPeer,
     responses(
         (status = 201, description = "The peer", body = PeerBody),

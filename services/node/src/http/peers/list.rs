@@ -22,7 +22,7 @@ pub(crate) struct PeerList {
     get, path = "/v1/peers", tag = "peers", operation_id = "listPeers",
     summary = "List peers",
     description = "All peers that this node speaks to, oldest first.",
-    security(("token" = [])),
+    security(("bearer" = [])),
     responses(
         (status = 200, description = "The peers", body = PeerList),
         (status = 401, description = "The token is missing or wrong", body = Problem, content_type = "application/problem+json"),

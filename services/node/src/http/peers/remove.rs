@@ -12,7 +12,7 @@ use crate::state::AppState;
     delete, path = "/v1/peers/{id}", tag = "peers", operation_id = "removePeer",
     summary = "Drop a peer",
     description = "Ends the session with a peer. A peer that shakes hands again is added again.",
-    security(("token" = [])),
+    security(("bearer" = [])),
     params(("id" = u64, Path, description = "The peer's number")),
     responses(
         (status = 204, description = "Dropped"),
