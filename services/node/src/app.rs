@@ -59,7 +59,15 @@ pub async fn open(config: &NodeConfig) -> Result<Opened> {
     let (node, store_reader, maintenance) = open_node(config, &spec).await?;
     let token = Token::load_or_create(&config.data.join(TOKEN_FILE))?;
     let (chain, news, thread) = spawn(node, clock)?;
-    Ok(Opened { chain, news, thread, store_reader, maintenance, spec, token })
+    Ok(Opened {
+        chain,
+        news,
+        thread,
+        store_reader,
+        maintenance,
+        spec,
+        token,
+    })
 }
 
 /// Opens the store and the node core on top of it.
@@ -75,14 +83,21 @@ pub async fn open_node(
         chain_id: spec.chain_id().0,
         genesis: genesis_block().hash(),
     };
-    let Store { writer, reader, maintenance } =
-        Store::open(&config.data, &identity, &Options::default()).await?;
+    let Store {
+        writer,
+        reader,
+        maintenance,
+    } = Store::open(&config.data, &identity, &Options::default()).await?;
     let runtime = tokio::runtime::Handle::current();
     let storage = Box::new(StoreAdapter::new(writer, reader.clone(), runtime));
     let mut key = [0; 16];
     getrandom::fill(&mut key).map_err(|error| anyhow!("no randomness: {error}"))?;
     let (k0, k1) = key.split_at(8);
-    let word = |bytes: &[u8]| bytes.iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte));
+    let word = |bytes: &[u8]| {
+        bytes
+            .iter()
+            .fold(0, |sum, byte| sum << 8 | u64::from(*byte))
+    };
     let settings = Settings {
         chain: ChainSettings {
             coins_cache_bytes: config.coins_cache_bytes,
@@ -109,14 +124,27 @@ pub async fn run(
     listener: TcpListener,
     shutdown: Shutdown,
 ) -> Result<()> {
-    let Opened { chain, news, thread, store_reader, maintenance, spec, token } = opened;
+    let Opened {
+        chain,
+        news,
+        thread,
+        store_reader,
+        maintenance,
+        spec,
+        token,
+    } = opened;
     let address = listener.local_addr()?;
     let identity = PeerIdentity {
         chain_id: HashHex::from_bytes(spec.chain_id().0),
         network: spec.name.clone(),
         agent: concat!("synod-node/", env!("CARGO_PKG_VERSION")).to_owned(),
         node_id: random_node_id()?,
-        listen_url: Some(config.announce.clone().unwrap_or_else(|| format!("http://{address}"))),
+        listen_url: Some(
+            config
+                .announce
+                .clone()
+                .unwrap_or_else(|| format!("http://{address}")),
+        ),
     };
     let sessions = tokio_util::sync::CancellationToken::new();
     let port = ChainPort::new(chain.clone());
@@ -142,10 +170,16 @@ pub async fn run(
     let health = Health::default();
     health.check("chain").pass();
     let wiring = |has_dev| Wiring {
-        limits: Limits { max_streams: 512, ..Limits::default() },
+        limits: Limits {
+            max_streams: 512,
+            ..Limits::default()
+        },
         access: AccessPolicy {
             allowed_hosts: config.allowed_host.clone(),
-            public_writes: vec!["/v1/transactions".to_owned(), "/v1/transactions/test".to_owned()],
+            public_writes: vec![
+                "/v1/transactions".to_owned(),
+                "/v1/transactions/test".to_owned(),
+            ],
             ..AccessPolicy::default()
         },
         health: health.clone(),
@@ -160,7 +194,9 @@ pub async fn run(
     );
     let peer_wiring = wiring(false);
     let second = async {
-        let Some(address) = config.peer_listen else { return Ok(()) };
+        let Some(address) = config.peer_listen else {
+            return Ok(());
+        };
         let listener = synod_service::bind(address).await?;
         let router = http::peer_router(&state, peer_wiring);
         serve(listener, router, shutdown.clone(), Limits::default()).await?;

@@ -101,7 +101,11 @@ impl NodeArgs {
             (!items.is_empty()).then(|| items.into_iter().map(Value::String).collect::<Vec<_>>())
         };
         let text = |it: &dyn ToString| Value::String(it.to_string());
-        set("data", self.data.map(|it| Value::String(it.to_string_lossy().into_owned())));
+        set(
+            "data",
+            self.data
+                .map(|it| Value::String(it.to_string_lossy().into_owned())),
+        );
         set("network", self.network.map(Value::String));
         set("activation", list(self.activation).map(Value::Array));
         set("listen", self.listen.map(|it| text(&it)));
@@ -111,7 +115,11 @@ impl NodeArgs {
         set("allowed_host", list(self.allowed_host).map(Value::Array));
         set("dev", self.dev.then_some(Value::Boolean(true)));
         set("threads", self.threads.map(|it| Value::Integer(it.into())));
-        let sources = Sources { file: self.config.as_deref(), flags, ..Sources::default() };
+        let sources = Sources {
+            file: self.config.as_deref(),
+            flags,
+            ..Sources::default()
+        };
         Ok(sources.with_environment("SYNOD_NODE_").load()?)
     }
 }

@@ -63,9 +63,8 @@ pub fn store(error: StoreError) -> ApiError {
 #[must_use]
 pub fn unavailable(error: Unavailable) -> ApiError {
     match error {
-        Unavailable::Busy => {
-            ApiError::overloaded("Too many requests wait for the chain.").with_retry_after(RETRY_AFTER)
-        }
+        Unavailable::Busy => ApiError::overloaded("Too many requests wait for the chain.")
+            .with_retry_after(RETRY_AFTER),
         Unavailable::Stopped => ApiError::unavailable("The node is stopping."),
     }
 }

@@ -28,21 +28,45 @@ impl fmt::Debug for NodeCollector {
 #[must_use]
 pub(crate) fn register(state: &AppState) -> Metrics {
     let metrics = Metrics::default();
-    let collector = NodeCollector { chain: state.chain.clone(), peers: state.peers.clone() };
+    let collector = NodeCollector {
+        chain: state.chain.clone(),
+        peers: state.peers.clone(),
+    };
     metrics.register(|registry| registry.register_collector(Box::new(collector)));
     metrics
 }
 
 impl Collector for NodeCollector {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
-        let mempool = self.chain.mempool().read().unwrap_or_else(PoisonError::into_inner).len();
+        let mempool = self
+            .chain
+            .mempool()
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .len();
         let count = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
         let view = self.chain.view();
         for (name, help, value) in [
-            ("synod_block_height", "Height of the active chain", i64::from(view.height.0)),
-            ("synod_tip_time_seconds", "Time of the tip's header", view.header.time.into()),
-            ("synod_mempool_transactions", "Transactions that wait", count(mempool)),
-            ("synod_peers_connected", "Peers that answer", count(self.peers.connected())),
+            (
+                "synod_block_height",
+                "Height of the active chain",
+                i64::from(view.height.0),
+            ),
+            (
+                "synod_tip_time_seconds",
+                "Time of the tip's header",
+                view.header.time.into(),
+            ),
+            (
+                "synod_mempool_transactions",
+                "Transactions that wait",
+                count(mempool),
+            ),
+            (
+                "synod_peers_connected",
+                "Peers that answer",
+                count(self.peers.connected()),
+            ),
         ] {
             let gauge = ConstGauge::new(value);
             let metric = encoder.encode_descriptor(name, help, None, gauge.metric_type())?;

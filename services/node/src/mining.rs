@@ -15,7 +15,9 @@ pub fn mine_one(
     durability: Durability,
 ) -> Result<Result<BlockHash, Refusal>, StorageError> {
     let block = search(&node.template(script.clone(), now));
-    let verdict = node.submit_blocks(&[block.raw().clone()], now, durability)?.pop();
+    let verdict = node
+        .submit_blocks(&[block.raw().clone()], now, durability)?
+        .pop();
     Ok(verdict.map_or(Ok(block.hash()), |it| it.map(|accepted| accepted.hash)))
 }
 
@@ -69,7 +71,10 @@ pub fn take_all(
 /// When the template's target is none, which no engine asks for.
 #[must_use]
 pub fn search(template: &BlockTemplate) -> Block {
-    let target = template.bits.to_target().expect("the engine asks for a target");
+    let target = template
+        .bits
+        .to_target()
+        .expect("the engine asks for a target");
     for extra in 0u64.. {
         let mut work = FoundWork {
             extra_nonce: extra.to_le_bytes(),

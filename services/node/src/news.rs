@@ -18,29 +18,41 @@ const MAX_ANNOUNCED_TOGETHER: usize = 3;
 pub(crate) async fn pass_on(mut inbox: mpsc::Receiver<News>, log: EventLog, state: AppState) {
     let (peers, reader) = (&state.peers, &state.reader);
     while let Some(news) = inbox.recv().await {
-        let blocks = news.iter().filter(|it| matches!(it, Event::BlockConnected { .. })).count();
+        let blocks = news
+            .iter()
+            .filter(|it| matches!(it, Event::BlockConnected { .. }))
+            .count();
         let mut left = blocks;
         for event in news {
             match event {
                 Event::BlockConnected { hash, height } => {
-                    let Ok(record) = reader.header(hash).await else { continue };
+                    let Ok(record) = reader.header(hash).await else {
+                        continue;
+                    };
                     left -= 1;
                     if left < MAX_ANNOUNCED_TOGETHER {
                         peers.announce_block(&announcement(hash, height, &record.header.encode()));
                     }
-                    publish(&log, EventKind::BlockConnected {
-                        hash: wire(hash),
-                        height: height.0,
-                        previous_block_hash: wire(record.header.previous_block_hash),
-                        time: record.header.time,
-                        transaction_count: record.transaction_count,
-                    });
+                    publish(
+                        &log,
+                        EventKind::BlockConnected {
+                            hash: wire(hash),
+                            height: height.0,
+                            previous_block_hash: wire(record.header.previous_block_hash),
+                            time: record.header.time,
+                            transaction_count: record.transaction_count,
+                        },
+                    );
                 }
                 Event::TransactionAdded { wtxid, .. } => {
                     peers.announce_transaction(wtxid);
                     publish(&log, plain(event));
                 }
-                Event::Reorganized { fork_height, disconnected, connected } => {
+                Event::Reorganized {
+                    fork_height,
+                    disconnected,
+                    connected,
+                } => {
                     publish(&log, reorganized(fork_height, &disconnected, &connected));
                 }
                 other => publish(&log, plain(other)),
@@ -70,7 +82,10 @@ fn reorganized(fork: Height, disconnected: &[BlockHash], connected: &[BlockHash]
     let top = fork.0 + u32::try_from(disconnected.len()).unwrap_or(u32::MAX);
     let down = disconnected.iter().zip((fork.0 + 1..=top).rev());
     let up = connected.iter().zip(fork.0 + 1..);
-    let block = |(hash, height): (&BlockHash, u32)| BlockRef { height, hash: wire(*hash) };
+    let block = |(hash, height): (&BlockHash, u32)| BlockRef {
+        height,
+        hash: wire(*hash),
+    };
     EventKind::Reorg {
         fork_height: fork.0,
         disconnected: down.map(block).collect(),
@@ -80,18 +95,25 @@ fn reorganized(fork: Height, disconnected: &[BlockHash], connected: &[BlockHash]
 
 fn plain(event: Event) -> EventKind {
     match event {
-        Event::BlockDisconnected { hash, height } => {
-            EventKind::BlockDisconnected { hash: wire(hash), height: height.0 }
-        }
-        Event::TransactionAdded { txid: id, wtxid, fee_sat, vsize } => EventKind::Transaction {
+        Event::BlockDisconnected { hash, height } => EventKind::BlockDisconnected {
+            hash: wire(hash),
+            height: height.0,
+        },
+        Event::TransactionAdded {
+            txid: id,
+            wtxid,
+            fee_sat,
+            vsize,
+        } => EventKind::Transaction {
             txid: txid(id),
             wtxid: HashHex::from_internal(wtxid.to_bytes()),
             fee_sat: AmountSat::new(fee_sat).unwrap_or(AmountSat::MAX),
             vsize: u32::try_from(vsize).unwrap_or(u32::MAX),
         },
-        Event::TransactionRemoved { txid: id, reason } => {
-            EventKind::TransactionRemoved { txid: txid(id), reason: removal(reason) }
-        }
+        Event::TransactionRemoved { txid: id, reason } => EventKind::TransactionRemoved {
+            txid: txid(id),
+            reason: removal(reason),
+        },
         Event::BlockConnected { .. } | Event::Reorganized { .. } => {
             unreachable!("these two are translated with what storage knows of them")
         }

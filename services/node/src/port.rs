@@ -28,7 +28,11 @@ impl ChainPort {
 impl NodePort for ChainPort {
     fn tip(&self) -> Tip {
         let view = self.chain.view();
-        Tip { hash: view.hash, height: view.height, chainwork: view.chainwork }
+        Tip {
+            hash: view.hash,
+            height: view.height,
+            chainwork: view.chainwork,
+        }
     }
 
     async fn locator(&self) -> Vec<BlockHash> {
@@ -52,7 +56,12 @@ impl NodePort for ChainPort {
                 Ok(Some(end)) if !node.chain().is_worth_fetching(*end) => Vec::new(),
                 _ => hashes.filter(lacks).collect(),
             };
-            Ok((result.err().map_or(Verdict::Accepted, |refusal| blame(&refusal)), wanted))
+            Ok((
+                result
+                    .err()
+                    .map_or(Verdict::Accepted, |refusal| blame(&refusal)),
+                wanted,
+            ))
         });
         answer.await.unwrap_or((Verdict::Unavailable, Vec::new()))
     }
@@ -121,7 +130,10 @@ fn blame(refusal: &Refusal) -> Verdict {
 
 fn block_verdict(result: &Result<Accepted, Refusal>) -> Verdict {
     match result {
-        Ok(Accepted { placement: Placement::Orphan, .. }) => Verdict::Orphan,
+        Ok(Accepted {
+            placement: Placement::Orphan,
+            ..
+        }) => Verdict::Orphan,
         Ok(_) => Verdict::Accepted,
         Err(refusal) => blame(refusal),
     }

@@ -61,7 +61,10 @@ impl std::ops::Deref for AppState {
 /// see the same time.
 pub fn clock() -> u64 {
     match FIXED_TIME.load(Ordering::Relaxed) {
-        0 => SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs(),
+        0 => SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default()
+            .as_secs(),
         fixed => fixed,
     }
 }

@@ -28,7 +28,9 @@ impl Templates {
         let tip = template.previous_block_hash.to_string();
         let id = format!("{}-{}", &tip[tip.len() - 8..], recent.count);
         let template = Arc::new(template);
-        recent.templates.push_back((id.clone(), Arc::clone(&template)));
+        recent
+            .templates
+            .push_back((id.clone(), Arc::clone(&template)));
         if recent.templates.len() > MAX_TEMPLATES {
             recent.templates.pop_front();
         }
@@ -39,6 +41,10 @@ impl Templates {
     #[must_use]
     pub fn find(&self, id: &str) -> Option<Arc<BlockTemplate>> {
         let recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
-        recent.templates.iter().find(|(known, _)| known == id).map(|(_, it)| Arc::clone(it))
+        recent
+            .templates
+            .iter()
+            .find(|(known, _)| known == id)
+            .map(|(_, it)| Arc::clone(it))
     }
 }

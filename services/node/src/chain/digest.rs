@@ -43,7 +43,10 @@ impl StateDigests {
     /// Starts without having computed anything.
     #[must_use]
     pub fn new(reader: Reader) -> Self {
-        Self { reader, state: Mutex::new(None) }
+        Self {
+            reader,
+            state: Mutex::new(None),
+        }
     }
 
     /// Returns the digest of the coins at the tip.
@@ -74,7 +77,8 @@ impl StateDigests {
         let tip = self
             .reader
             .scan_coins(|outpoint, bytes| {
-                let coin = Coin::decode(bytes).map_err(|error| corrupt("coins", outpoint, error))?;
+                let coin =
+                    Coin::decode(bytes).map_err(|error| corrupt("coins", outpoint, error))?;
                 muhash.insert_coin(&outpoint, &coin);
                 coins += 1;
                 total_sat += coin.value.to_sat_unsigned();
@@ -83,7 +87,13 @@ impl StateDigests {
             .await?;
         let hash = tip.ok_or_else(|| corrupt("state", "coins_tip", "missing"))?;
         let height = self.reader.header(hash).await?.height;
-        Ok(Accumulator { height, hash, coins, total_sat, muhash })
+        Ok(Accumulator {
+            height,
+            hash,
+            coins,
+            total_sat,
+            muhash,
+        })
     }
 
     /// Takes blocks off and on until the accumulator stands at the tip.
@@ -160,7 +170,10 @@ impl Accumulator {
         outputs
             .filter(|(_, output)| !is_unspendable(output.script_pubkey.as_bytes()))
             .map(|(vout, output)| {
-                (transaction.outpoint(vout), Coin::new(output, self.height, is_coinbase))
+                (
+                    transaction.outpoint(vout),
+                    Coin::new(output, self.height, is_coinbase),
+                )
             })
             .collect()
     }
@@ -180,5 +193,9 @@ impl Accumulator {
 }
 
 fn corrupt(table: &'static str, key: impl ToString, what: impl ToString) -> StoreError {
-    StoreError::Corrupt { table, key: key.to_string(), what: what.to_string() }
+    StoreError::Corrupt {
+        table,
+        key: key.to_string(),
+        what: what.to_string(),
+    }
 }

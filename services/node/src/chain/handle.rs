@@ -38,7 +38,11 @@ pub(super) enum Request {
     /// The end: what waits behind it is not done any more.
     Stop,
     /// A transaction for the mempool: those that wait side by side are verified together.
-    Admit { transaction: Transaction, options: Options, reply: oneshot::Sender<Admission> },
+    Admit {
+        transaction: Transaction,
+        options: Options,
+        reply: oneshot::Sender<Admission>,
+    },
 }
 
 /// Speaks to the chain thread; clones share it.
@@ -109,7 +113,11 @@ impl ChainHandle {
         options: Options,
     ) -> Result<Result<Admitted, Rejected>, Unavailable> {
         let (reply, answer) = oneshot::channel();
-        self.send(Request::Admit { transaction, options, reply })?;
+        self.send(Request::Admit {
+            transaction,
+            options,
+            reply,
+        })?;
         answer.await.map_err(|_| Unavailable::Stopped)
     }
 
@@ -120,9 +128,11 @@ impl ChainHandle {
     }
 
     fn send(&self, request: Request) -> Result<(), Unavailable> {
-        self.requests.try_send(request).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => Unavailable::Busy,
-            mpsc::error::TrySendError::Closed(_) => Unavailable::Stopped,
-        })
+        self.requests
+            .try_send(request)
+            .map_err(|error| match error {
+                mpsc::error::TrySendError::Full(_) => Unavailable::Busy,
+                mpsc::error::TrySendError::Closed(_) => Unavailable::Stopped,
+            })
     }
 }

@@ -42,7 +42,9 @@ impl TransactionIndex {
     /// Returns the next change of the index, `None` at the tip.
     async fn next_step(&self) -> Result<Option<TransactionsFlush>, StoreError> {
         let standing = self.reader.standing().await?;
-        let Some((tip_height, tip)) = standing.tip else { return Ok(None) };
+        let Some((tip_height, tip)) = standing.tip else {
+            return Ok(None);
+        };
         if standing.transactions_tip == Some(tip) {
             return Ok(None);
         }
@@ -50,8 +52,10 @@ impl TransactionIndex {
             None => (Height::GENESIS, Vec::new()),
             Some(at) => self.leave_stale(at).await?,
         };
-        let blocks =
-            self.reader.active_blocks(next, MAX_BLOCKS_PER_STEP, BYTES_PER_STEP).await?;
+        let blocks = self
+            .reader
+            .active_blocks(next, MAX_BLOCKS_PER_STEP, BYTES_PER_STEP)
+            .await?;
         let mut inserts = Vec::new();
         let mut reached = match next.previous() {
             Some(below) => self.reader.active_hash(below).await?.unwrap_or(tip),
@@ -66,7 +70,11 @@ impl TransactionIndex {
             reached = tip;
         }
         inserts.sort_unstable_by_key(|(txid, _)| *txid);
-        Ok(Some(TransactionsFlush { tip: reached, inserts, deletes }))
+        Ok(Some(TransactionsFlush {
+            tip: reached,
+            inserts,
+            deletes,
+        }))
     }
 
     /// Walks from the block that the index stands at down to the active chain; returns the
@@ -105,8 +113,11 @@ fn locate(
     for transaction in block.transactions() {
         let length = transaction.size();
         let narrow = |number: usize| u32::try_from(number).expect("a block is below 4 MB");
-        let location =
-            TransactionLocation { block: hash, offset: narrow(offset), length: narrow(length) };
+        let location = TransactionLocation {
+            block: hash,
+            offset: narrow(offset),
+            length: narrow(length),
+        };
         rows.push((transaction.txid(), location));
         offset += length;
     }

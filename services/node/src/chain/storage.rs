@@ -2,9 +2,7 @@
 
 use bytes::Bytes;
 use synod_ledger::Coin;
-use synod_node_core::{
-    Batch, Durability, HeaderRecord, Status, Storage, StorageError, Stored,
-};
+use synod_node_core::{Batch, Durability, HeaderRecord, Status, Storage, StorageError, Stored};
 use synod_primitives::{BlockHash, Height, OutPoint};
 use synod_store::{self as store, BlockStatus, Reader, StoreError, Writer};
 use tokio::runtime::Handle;
@@ -23,19 +21,36 @@ impl StoreAdapter {
     /// Wraps a store's writer and reader; `runtime` drives them.
     #[must_use]
     pub fn new(writer: Writer, reader: Reader, runtime: Handle) -> Self {
-        Self { index: TransactionIndex::new(reader.clone()), writer, reader, runtime }
+        Self {
+            index: TransactionIndex::new(reader.clone()),
+            writer,
+            reader,
+            runtime,
+        }
     }
 
     async fn load_all(&self) -> Result<Stored, StoreError> {
         let standing = self.reader.standing().await?;
-        let headers = self.reader.headers().await?.into_iter().map(from_record).collect();
+        let headers = self
+            .reader
+            .headers()
+            .await?
+            .into_iter()
+            .map(from_record)
+            .collect();
         let active = match standing.tip {
             Some((height, _)) => {
-                self.reader.active_chain(Height::GENESIS, height.0 as usize + 1).await?
+                self.reader
+                    .active_chain(Height::GENESIS, height.0 as usize + 1)
+                    .await?
             }
             None => Vec::new(),
         };
-        Ok(Stored { headers, active, coins_tip: standing.coins_tip })
+        Ok(Stored {
+            headers,
+            active,
+            coins_tip: standing.coins_tip,
+        })
     }
 
     /// Reads coins; what is not found at first is looked for with proof, since an absence
@@ -49,7 +64,9 @@ impl StoreAdapter {
             return Ok(found);
         }
         let is_missing = |outpoint: &&OutPoint| {
-            found.binary_search_by_key(*outpoint, |(at, _)| *at).is_err()
+            found
+                .binary_search_by_key(*outpoint, |(at, _)| *at)
+                .is_err()
         };
         let missing: Vec<OutPoint> = outpoints.iter().filter(is_missing).copied().collect();
         found.extend(self.reader.coins_proven(&missing).await?);
@@ -61,23 +78,35 @@ impl StoreAdapter {
 impl Storage for StoreAdapter {
     fn load(&mut self) -> Result<Stored, StorageError> {
         // Bulk work may have left the index behind.
-        self.runtime.block_on(self.index.catch_up(&mut self.writer)).map_err(failed)?;
-        self.runtime.clone().block_on(self.load_all()).map_err(failed)
+        self.runtime
+            .block_on(self.index.catch_up(&mut self.writer))
+            .map_err(failed)?;
+        self.runtime
+            .clone()
+            .block_on(self.load_all())
+            .map_err(failed)
     }
 
     fn load_block(&mut self, hash: BlockHash) -> Result<Option<Bytes>, StorageError> {
-        self.runtime.block_on(self.reader.block(hash)).map_err(failed)
+        self.runtime
+            .block_on(self.reader.block(hash))
+            .map_err(failed)
     }
 
     fn load_undo(&mut self, hash: BlockHash) -> Result<Option<Bytes>, StorageError> {
-        self.runtime.block_on(self.reader.undo(hash)).map_err(failed)
+        self.runtime
+            .block_on(self.reader.undo(hash))
+            .map_err(failed)
     }
 
     fn load_coins(
         &mut self,
         outpoints: &[OutPoint],
     ) -> Result<Vec<(OutPoint, Coin)>, StorageError> {
-        let found = self.runtime.block_on(self.find_coins(outpoints)).map_err(failed)?;
+        let found = self
+            .runtime
+            .block_on(self.find_coins(outpoints))
+            .map_err(failed)?;
         let decode = |(outpoint, bytes): (OutPoint, Bytes)| match Coin::decode(&bytes) {
             Ok(coin) => Ok((outpoint, coin)),
             Err(error) => Err(StorageError::Corrupt(format!("coin {outpoint}: {error}"))),
@@ -89,10 +118,14 @@ impl Storage for StoreAdapter {
         let durability = batch.durability;
         let moves_tip = batch.chain.is_some();
         let batch = into_store(batch);
-        self.runtime.block_on(self.writer.commit(&batch)).map_err(failed)?;
+        self.runtime
+            .block_on(self.writer.commit(&batch))
+            .map_err(failed)?;
         // In bulk the index is left behind and brought up with the next synced commit.
         if moves_tip && durability == Durability::Synced {
-            self.runtime.block_on(self.index.catch_up(&mut self.writer)).map_err(failed)?;
+            self.runtime
+                .block_on(self.index.catch_up(&mut self.writer))
+                .map_err(failed)?;
         }
         Ok(())
     }
@@ -144,10 +177,14 @@ fn into_record(record: HeaderRecord) -> store::HeaderRecord {
 fn into_store(batch: Batch) -> store::Batch {
     let chain = batch.chain.map(|change| match change.fork {
         // The genesis block is written like any other; the store has none below it.
-        (Height::GENESIS, genesis) if change.connected.is_empty() => {
-            store::ChainChange { fork: None, connected: vec![genesis] }
-        }
-        fork => store::ChainChange { fork: Some(fork), connected: change.connected },
+        (Height::GENESIS, genesis) if change.connected.is_empty() => store::ChainChange {
+            fork: None,
+            connected: vec![genesis],
+        },
+        fork => store::ChainChange {
+            fork: Some(fork),
+            connected: change.connected,
+        },
     });
     let coins = batch.coins.map(|flush| store::CoinsFlush {
         tip: flush.tip,

@@ -9,9 +9,7 @@ use synod_node_core::{Event, Node, StorageError};
 use synod_primitives::Transaction;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::handle::{
-    Admission, ChainHandle, Changes, MAX_WAITING_REQUESTS, Reply, Request,
-};
+use super::handle::{Admission, ChainHandle, Changes, MAX_WAITING_REQUESTS, Reply, Request};
 
 /// The most transactions that are verified together.
 const MAX_ADMITTED_TOGETHER: usize = 256;
@@ -31,7 +29,11 @@ pub type News = Vec<Event>;
 pub fn spawn(
     node: Node,
     clock: fn() -> u64,
-) -> std::io::Result<(ChainHandle, mpsc::Receiver<News>, JoinHandle<Result<(), StorageError>>)> {
+) -> std::io::Result<(
+    ChainHandle,
+    mpsc::Receiver<News>,
+    JoinHandle<Result<(), StorageError>>,
+)> {
     let (requests, inbox) = mpsc::channel(MAX_WAITING_REQUESTS);
     let (news, news_out) = mpsc::channel(MAX_WAITING_NEWS);
     let (changes, watching) = watch::channel(Changes::default());
@@ -42,10 +44,21 @@ pub fn spawn(
         mempool: node.mempool(),
         changes: watching,
     };
-    let publisher = Publisher { view, news, changes };
+    let publisher = Publisher {
+        view,
+        news,
+        changes,
+    };
     let thread = std::thread::Builder::new()
         .name("chain".to_owned())
-        .spawn(move || ChainThread { node, clock, publisher }.run(inbox))?;
+        .spawn(move || {
+            ChainThread {
+                node,
+                clock,
+                publisher,
+            }
+            .run(inbox)
+        })?;
     Ok((handle, news_out, thread))
 }
 
@@ -69,7 +82,11 @@ impl ChainThread {
             let replies = match request {
                 Request::Stop => break,
                 Request::Run(job) => vec![job(&mut self.node, (self.clock)())?],
-                Request::Admit { transaction, options, reply } => {
+                Request::Admit {
+                    transaction,
+                    options,
+                    reply,
+                } => {
                     let first = (transaction, options, reply);
                     let (group, after) = gather(first, &mut inbox);
                     next = after;
@@ -87,8 +104,10 @@ impl ChainThread {
 
     fn admit(&mut self, group: Vec<Waiting>) -> Result<Vec<Reply>, StorageError> {
         let options = group[0].1;
-        let (transactions, replies): (Vec<Transaction>, Vec<_>) =
-            group.into_iter().map(|(transaction, _, reply)| (transaction, reply)).unzip();
+        let (transactions, replies): (Vec<Transaction>, Vec<_>) = group
+            .into_iter()
+            .map(|(transaction, _, reply)| (transaction, reply))
+            .unzip();
         let now = (self.clock)();
         let admissions = self.node.submit_transactions(&transactions, options, now)?;
         let answers = admissions.into_iter().zip(replies);
@@ -108,7 +127,10 @@ impl ChainThread {
             return;
         }
         let is_about_mempool = |event: &Event| {
-            matches!(event, Event::TransactionAdded { .. } | Event::TransactionRemoved { .. })
+            matches!(
+                event,
+                Event::TransactionAdded { .. } | Event::TransactionRemoved { .. }
+            )
         };
         let has_mempool = events.iter().any(is_about_mempool);
         let has_tip = !events.iter().all(is_about_mempool);
@@ -128,15 +150,16 @@ impl ChainThread {
 type Waiting = (Transaction, Options, oneshot::Sender<Admission>);
 
 /// Takes further transactions that already wait, and the request that ends them.
-fn gather(
-    first: Waiting,
-    inbox: &mut mpsc::Receiver<Request>,
-) -> (Vec<Waiting>, Option<Request>) {
+fn gather(first: Waiting, inbox: &mut mpsc::Receiver<Request>) -> (Vec<Waiting>, Option<Request>) {
     let options = first.1;
     let mut group = vec![first];
     while group.len() < MAX_ADMITTED_TOGETHER {
         match inbox.try_recv() {
-            Ok(Request::Admit { transaction, options: other, reply }) if other == options => {
+            Ok(Request::Admit {
+                transaction,
+                options: other,
+                reply,
+            }) if other == options => {
                 group.push((transaction, other, reply));
             }
             Ok(other) => return (group, Some(other)),

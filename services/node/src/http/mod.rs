@@ -15,8 +15,9 @@ mod submit;
 mod transactions;
 
 use axum::Router;
-use synod_service::{AccessPolicy, App, Health, Limits, Metrics};
+use synod_service::{AccessPolicy, App, Health, Limits, Metrics, docs};
 use utoipa::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
 
 use crate::state::AppState;
 
@@ -45,6 +46,35 @@ use crate::state::AppState;
 )]
 struct Document;
 
+/// Returns the OpenAPI document of a node with all its routes.
+#[must_use]
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    let mut routes = OpenApiRouter::with_openapi(Document::openapi())
+        .merge(peers::routes())
+        .merge(events::routes())
+        .merge(mining::template_routes())
+        .merge(dev::routes());
+    for reads in answers_soon() {
+        routes = routes.merge(reads);
+    }
+    docs::complete(routes.split_for_parts().1)
+}
+
+/// The routes that answer soon and want no token.
+fn answers_soon() -> [OpenApiRouter<AppState>; 9] {
+    [
+        chain::routes(),
+        blocks::routes(),
+        transactions::routes(),
+        outputs::routes(),
+        mempool::routes(),
+        fees::routes(),
+        submit::routes(),
+        mining::submit_routes(),
+        p2p::routes(),
+    ]
+}
+
 /// What the routes are built from besides the shared state.
 pub struct Wiring {
     /// Limits of the listener.
@@ -61,25 +91,19 @@ pub struct Wiring {
 
 /// Builds the router of the main listener.
 pub fn router(state: &AppState, wiring: Wiring) -> Router {
-    let reads = [
-        chain::routes(),
-        blocks::routes(),
-        transactions::routes(),
-        outputs::routes(),
-        mempool::routes(),
-        fees::routes(),
-        submit::routes(),
-        mining::submit_routes(),
-        p2p::routes(),
-    ];
     let mut app = App::new(Document::openapi(), &wiring.limits)
         .access(wiring.access)
         .health(&wiring.health)
         .metrics(&wiring.metrics);
-    for routes in reads {
+    for routes in answers_soon() {
         app = app.routes(routes.with_state(state.clone()));
     }
-    app = app.routes(state.token.protect(peers::routes()).with_state(state.clone()));
+    app = app.routes(
+        state
+            .token
+            .protect(peers::routes())
+            .with_state(state.clone()),
+    );
     app = app.streams(events::routes().with_state(state.clone()));
     app = app.streams(mining::template_routes().with_state(state.clone()));
     if wiring.has_dev {

@@ -33,7 +33,9 @@ pub async fn run(config: NodeConfig, file: &Path) -> Result<u64> {
     let mut writer = BlockFileWriter::new(BufWriter::new(output), None);
     let mut height = 0;
     loop {
-        let blocks = reader.active_blocks(Height(height), BLOCKS_PER_READ, BYTES_PER_READ).await?;
+        let blocks = reader
+            .active_blocks(Height(height), BLOCKS_PER_READ, BYTES_PER_READ)
+            .await?;
         if blocks.is_empty() {
             break;
         }

@@ -102,7 +102,10 @@ impl Import {
         self.node.flush()?;
         self.progress.end();
         if self.counts.refused > 0 {
-            tracing::warn!(blocks = self.counts.refused, "blocks that break rules were skipped");
+            tracing::warn!(
+                blocks = self.counts.refused,
+                "blocks that break rules were skipped"
+            );
         }
         Ok(())
     }
@@ -120,7 +123,9 @@ impl Import {
 
     /// Puts a block into the batch, with those that waited for it, or holds it.
     fn take(&mut self, raw: Bytes) -> Result<()> {
-        let Some(header) = header_of(&raw) else { bail!("a frame shorter than a header") };
+        let Some(header) = header_of(&raw) else {
+            bail!("a frame shorter than a header")
+        };
         let (hash, parent) = (header.block_hash(), header.previous_block_hash);
         if self.knows(hash) {
             return Ok(());
@@ -155,13 +160,17 @@ impl Import {
     fn knows(&self, hash: BlockHash) -> bool {
         let tree = self.node.chain().tree();
         self.known.contains(&hash)
-            || tree.find(hash).is_some_and(|id| tree.entry(id).record.status.has_block())
+            || tree
+                .find(hash)
+                .is_some_and(|id| tree.entry(id).record.status.has_block())
     }
 
     fn submit(&mut self) -> Result<()> {
         let batch = std::mem::take(&mut self.batch);
         self.batch_bytes = 0;
-        let verdicts = self.node.submit_blocks(&batch, clock(), Durability::Deferred)?;
+        let verdicts = self
+            .node
+            .submit_blocks(&batch, clock(), Durability::Deferred)?;
         drop(self.node.take_events());
         for (raw, verdict) in batch.iter().zip(verdicts) {
             match verdict {
@@ -178,7 +187,9 @@ impl Import {
     }
 
     fn count(&mut self, raw: &Bytes) {
-        let Ok(block) = Block::decode(raw) else { return };
+        let Ok(block) = Block::decode(raw) else {
+            return;
+        };
         self.counts.blocks += 1;
         self.counts.transactions += block.transactions().len() as u64;
         let spending = block.transactions().iter().skip(1);
@@ -231,7 +242,9 @@ impl Progress {
         }
         self.shown = Some(Instant::now());
         let done = position * Self::WIDTH / total.max(1);
-        let bar: String = (0..Self::WIDTH).map(|i| if i < done { '#' } else { '.' }).collect();
+        let bar: String = (0..Self::WIDTH)
+            .map(|i| if i < done { '#' } else { '.' })
+            .collect();
         let percent = position * 100 / total.max(1);
         eprint!("\r[{bar}] {percent:>3} %  height {height}");
         let _ = std::io::stderr().flush();

@@ -18,7 +18,10 @@ pub async fn run(config: &NodeConfig) -> Result<VerifyReport> {
         genesis: genesis_block().hash(),
     };
     let mut store = Store::open(&config.data, &identity, &Options::default()).await?;
-    let report = store.maintenance.verify(|step| tracing::info!(step, "checking")).await?;
+    let report = store
+        .maintenance
+        .verify(|step| tracing::info!(step, "checking"))
+        .await?;
     store.close().await?;
     Ok(report)
 }

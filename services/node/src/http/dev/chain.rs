@@ -53,11 +53,13 @@ async fn correct(
     action: fn(&mut Node, BlockHash, u64) -> Result<(), NodeError>,
 ) -> Result<StatusCode, ApiError> {
     let hash = BlockHash::from_bytes(request.hash.to_internal());
-    let result = state.chain.run(move |node, now| match action(node, hash, now) {
-        Ok(()) => Ok(Ok(())),
-        Err(NodeError::Refused(refusal)) => Ok(Err(refusal)),
-        Err(NodeError::Storage(error)) => Err::<_, StorageError>(error),
-    });
+    let result = state
+        .chain
+        .run(move |node, now| match action(node, hash, now) {
+            Ok(()) => Ok(Ok(())),
+            Err(NodeError::Refused(refusal)) => Ok(Err(refusal)),
+            Err(NodeError::Storage(error)) => Err::<_, StorageError>(error),
+        });
     match result.await.map_err(error::unavailable)? {
         Ok(()) => Ok(StatusCode::NO_CONTENT),
         Err(refusal) => Err(error::refused(refusal)),

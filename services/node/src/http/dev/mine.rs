@@ -30,14 +30,20 @@ pub(crate) async fn mine_blocks(
     Json(request): Json<DevMine>,
 ) -> Result<Json<DevMined>, ApiError> {
     if !(1..=MAX_DEV_BLOCKS).contains(&request.blocks) {
-        return Err(ApiError::bad_request(format!("blocks is 1 to {MAX_DEV_BLOCKS}.")));
+        return Err(ApiError::bad_request(format!(
+            "blocks is 1 to {MAX_DEV_BLOCKS}."
+        )));
     }
     let script = payout::script_of(&request.payout)?;
     let count = request.blocks;
     let mined = state.chain.run(move |node, now| {
         let mut mined = Vec::new();
         for left in (0..count).rev() {
-            let durability = if left == 0 { Durability::Synced } else { Durability::Deferred };
+            let durability = if left == 0 {
+                Durability::Synced
+            } else {
+                Durability::Deferred
+            };
             match mine_one(node, &script, now, durability)? {
                 Ok(hash) => mined.push(HashHex::from_internal(hash.to_bytes())),
                 Err(refusal) => return Ok(Err(refusal)),

@@ -40,5 +40,7 @@ pub(crate) async fn submit_work(
         nonce: work.nonce,
         version: work.version,
     };
-    submit_assembled(&state, template.assemble(&found).raw().clone()).await.map(Json)
+    submit_assembled(&state, template.assemble(&found).raw().clone())
+        .await
+        .map(Json)
 }

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
+use synod_api::hex::MerkleNodeHex;
 use synod_api::node::mining::{EXTRA_NONCE_BYTES, LONG_POLL_SECONDS};
 use synod_api::node::{Template, TemplateQuery, TemplateTransaction};
-use synod_api::hex::MerkleNodeHex;
 use synod_api::{AmountSat, HashHex, HexBytes, NumberHex, Problem};
 use synod_node_core::{BlockTemplate, TemplateEntry};
 use synod_service::{ApiError, Json, Query};
@@ -73,7 +73,11 @@ async fn wait_for_change(state: &AppState, known: &str, for_mempool: bool) {
     let changed = async {
         loop {
             let current = longpoll_id(state);
-            let is_same = if for_mempool { current == known } else { tip_of(&current) == tip_of(known) };
+            let is_same = if for_mempool {
+                current == known
+            } else {
+                tip_of(&current) == tip_of(known)
+            };
             if !is_same || changes.changed().await.is_err() {
                 return;
             }
@@ -94,7 +98,11 @@ fn body(
         AmountSat::new(value.to_sat_unsigned()).map_err(ApiError::internal)
     };
     let target = template.bits.to_target().map_err(ApiError::internal)?;
-    let weight: u64 = template.transactions.iter().map(|it| it.transaction.weight().0).sum();
+    let weight: u64 = template
+        .transactions
+        .iter()
+        .map(|it| it.transaction.weight().0)
+        .sum();
     let narrow = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
     Ok(Template {
         template_id,
@@ -113,7 +121,11 @@ fn body(
         coinbase_prefix: HexBytes(template.coinbase_prefix.clone()),
         coinbase_suffix: HexBytes(template.coinbase_suffix.clone()),
         extra_nonce_bytes: narrow(EXTRA_NONCE_BYTES as u64),
-        merkle_branch: template.merkle_branch.iter().map(|it| MerkleNodeHex::from_bytes(*it)).collect(),
+        merkle_branch: template
+            .merkle_branch
+            .iter()
+            .map(|it| MerkleNodeHex::from_bytes(*it))
+            .collect(),
         transaction_count: narrow(template.transactions.len() as u64),
         fees_sat: amount(template.fees)?,
         weight: narrow(weight),

@@ -31,10 +31,16 @@ pub(crate) async fn hear_announcements(
     {
         return Err(ApiError::bad_request("Too much is announced at once."));
     }
-    let blocks: Vec<BlockHash> =
-        news.blocks.iter().map(|it| BlockHash::from_bytes(it.hash.to_internal())).collect();
-    let transactions =
-        news.transactions.iter().map(|it| Wtxid::from_bytes(it.to_internal())).collect();
+    let blocks: Vec<BlockHash> = news
+        .blocks
+        .iter()
+        .map(|it| BlockHash::from_bytes(it.hash.to_internal()))
+        .collect();
+    let transactions = news
+        .transactions
+        .iter()
+        .map(|it| Wtxid::from_bytes(it.to_internal()))
+        .collect();
     if state.peers.heard(news.node_id, &blocks, transactions) {
         return Ok(StatusCode::ACCEPTED);
     }

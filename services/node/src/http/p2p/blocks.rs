@@ -6,8 +6,8 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures_util::stream;
-use synod_api::p2p::{BlocksRequest, MAX_REQUESTED_BLOCKS};
 use synod_api::Problem;
+use synod_api::p2p::{BlocksRequest, MAX_REQUESTED_BLOCKS};
 use synod_gossip::wire;
 use synod_primitives::BlockHash;
 use synod_service::{ApiError, Json};
@@ -38,27 +38,39 @@ pub(crate) async fn send_blocks(
         let detail = format!("At most {MAX_REQUESTED_BLOCKS} blocks are asked for at once.");
         return Err(ApiError::bad_request(detail));
     }
-    let hashes = request.hashes.iter().map(|it| BlockHash::from_bytes(it.to_internal()));
+    let hashes = request
+        .hashes
+        .iter()
+        .map(|it| BlockHash::from_bytes(it.to_internal()));
     let hashes: Vec<BlockHash> = hashes.collect();
     let there = state.chain.run(move |node, _| {
         let tree = node.chain().tree();
         let has_block = |hash: &BlockHash| {
-            tree.find(*hash).is_some_and(|id| tree.entry(id).record.status.has_block())
+            tree.find(*hash)
+                .is_some_and(|id| tree.entry(id).record.status.has_block())
         };
         Ok(hashes.into_iter().take_while(has_block).collect::<Vec<_>>())
     });
     let hashes = there.await.map_err(error::unavailable)?;
     let start = (state.reader.clone(), hashes.into_iter(), 0);
     let frames = stream::try_unfold(start, |(reader, mut hashes, sent)| async move {
-        let Some(hash) = hashes.next() else { return Ok(None) };
+        let Some(hash) = hashes.next() else {
+            return Ok(None);
+        };
         if sent >= wire::BLOCKS_ANSWER_BYTES {
             return Ok(None);
         }
-        let Some(frame) = load_frame(&reader, hash).await? else { return Ok(None) };
+        let Some(frame) = load_frame(&reader, hash).await? else {
+            return Ok(None);
+        };
         let sent = sent + frame.len();
         Ok::<_, StoreError>(Some((frame, (reader, hashes, sent))))
     });
-    Ok(([(CONTENT_TYPE, "application/octet-stream")], Body::from_stream(frames)).into_response())
+    Ok((
+        [(CONTENT_TYPE, "application/octet-stream")],
+        Body::from_stream(frames),
+    )
+        .into_response())
 }
 
 async fn load_frame(reader: &Reader, hash: BlockHash) -> Result<Option<Bytes>, StoreError> {

@@ -31,7 +31,10 @@ pub(crate) async fn shake_hands(
 ) -> Result<Json<Handshake>, ApiError> {
     let identity = state.peers.identity();
     if theirs.chain_id != identity.chain_id {
-        let detail = format!("This node is on {} ({}).", identity.network, identity.chain_id);
+        let detail = format!(
+            "This node is on {} ({}).",
+            identity.network, identity.chain_id
+        );
         return Err(ApiError::new(StatusCode::CONFLICT, "other-chain", detail));
     }
     if theirs.agent.len() > MAX_AGENT {
@@ -59,9 +62,16 @@ pub(crate) async fn shake_hands(
 /// loopback may announce loopback.
 fn add_listener(state: &AppState, theirs: &Handshake, address: Option<SocketAddr>) {
     let is_local = address.is_none_or(|it| it.ip().to_canonical().is_loopback());
-    let policy =
-        if is_local { UrlPolicy::AnnouncedFromLoopback } else { UrlPolicy::Announced };
-    let Some(Ok(url)) = theirs.listen_url.as_deref().map(|it| PeerUrl::parse(it, policy)) else {
+    let policy = if is_local {
+        UrlPolicy::AnnouncedFromLoopback
+    } else {
+        UrlPolicy::Announced
+    };
+    let Some(Ok(url)) = theirs
+        .listen_url
+        .as_deref()
+        .map(|it| PeerUrl::parse(it, policy))
+    else {
         return;
     };
     if let Err(error) = state.peers.add(url, false) {

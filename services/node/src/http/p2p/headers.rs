@@ -3,8 +3,8 @@
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
-use synod_api::p2p::{HeadersRequest, MAX_HEADERS, MAX_LOCATOR};
 use synod_api::Problem;
+use synod_api::p2p::{HeadersRequest, MAX_HEADERS, MAX_LOCATOR};
 use synod_gossip::wire;
 use synod_primitives::{BlockHash, Height};
 use synod_service::{ApiError, Json};
@@ -41,7 +41,9 @@ pub(crate) async fn send_headers(
         let first = tree.entry(fork).record.height.0 + 1;
         let mut body = Vec::new();
         for height in (first..).take(MAX_HEADERS) {
-            let Some(id) = tree.active_at(Height(height)) else { break };
+            let Some(id) = tree.active_at(Height(height)) else {
+                break;
+            };
             let record = &tree.entry(id).record;
             wire::write_header(&mut body, &record.header, &[]);
             if Some(record.hash) == stop {

@@ -38,7 +38,11 @@ pub(crate) async fn send_transactions(
     }
     let mut body = Vec::new();
     {
-        let mempool = state.chain.mempool().read().unwrap_or_else(PoisonError::into_inner);
+        let mempool = state
+            .chain
+            .mempool()
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
         for wtxid in &request.wtxids {
             let found = mempool.find_by_wtxid(&Wtxid::from_bytes(wtxid.to_internal()));
             if let Some(entry) = found.filter(|_| body.len() < ANSWER_BYTES) {

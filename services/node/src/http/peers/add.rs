@@ -35,6 +35,7 @@ pub(crate) async fn add_peer(
         .add(url, true)
         .map_err(|error| ApiError::conflict("too-many-peers", format!("{error}.")))?;
     let peer = state.peers.list().into_iter().find(|peer| peer.id == id);
-    let peer = peer.ok_or_else(|| ApiError::conflict("peer-gone", "The peer was dropped again."))?;
+    let peer =
+        peer.ok_or_else(|| ApiError::conflict("peer-gone", "The peer was dropped again."))?;
     Ok((StatusCode::CREATED, Json(body(peer))))
 }

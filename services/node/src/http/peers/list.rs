@@ -29,7 +29,9 @@ pub(crate) struct PeerList {
     )
 )]
 pub(crate) async fn list_peers(State(state): State<AppState>) -> Json<PeerList> {
-    Json(PeerList { peers: state.peers.list().into_iter().map(body).collect() })
+    Json(PeerList {
+        peers: state.peers.list().into_iter().map(body).collect(),
+    })
 }
 
 pub(super) fn body(peer: PeerState) -> PeerBody {

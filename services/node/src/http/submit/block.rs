@@ -33,7 +33,11 @@ pub(crate) async fn submit_block(
 ) -> Result<Json<SubmitBlock>, ApiError> {
     if raw.len() > MAX_BLOCK_BYTES {
         let detail = format!("A block is at most {MAX_BLOCK_BYTES} bytes.");
-        return Err(ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "body-too-large", detail));
+        return Err(ApiError::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "body-too-large",
+            detail,
+        ));
     }
     submit(&state, raw).await.map(Json)
 }

@@ -33,16 +33,26 @@ pub(crate) async fn submit_package(
 ) -> Result<Json<PackageResult>, ApiError> {
     if members.is_empty() || members.len() > MAX_PACKAGE {
         let detail = format!("A package has 1 to {MAX_PACKAGE} transactions.");
-        return Err(ApiError::new(StatusCode::BAD_REQUEST, "package-count", detail));
+        return Err(ApiError::new(
+            StatusCode::BAD_REQUEST,
+            "package-count",
+            detail,
+        ));
     }
-    let transactions = members.iter().map(|text| parse(text)).collect::<Result<Vec<_>, _>>()?;
+    let transactions = members
+        .iter()
+        .map(|text| parse(text))
+        .collect::<Result<Vec<_>, _>>()?;
     let submitted = transactions.clone();
     let result = state
         .chain
         .run(move |node, now| node.submit_package(&submitted, Options::default(), now))
         .await
         .map_err(error::unavailable)?;
-    let bodies = transactions.iter().zip(&result.members).map(|(tx, it)| member(tx, it));
+    let bodies = transactions
+        .iter()
+        .zip(&result.members)
+        .map(|(tx, it)| member(tx, it));
     let replaced = result.members.iter().filter_map(|it| match it {
         MemberResult::Accepted { accepted, .. } => Some(&accepted.replaced),
         _ => None,
@@ -51,7 +61,10 @@ pub(crate) async fn submit_package(
         accepted: result.error.is_none(),
         code: result.error.as_ref().map(|it| it.code().to_owned()),
         transactions: bodies.collect(),
-        replaced: replaced.flatten().map(|it| HashHex::from_internal(it.to_bytes())).collect(),
+        replaced: replaced
+            .flatten()
+            .map(|it| HashHex::from_internal(it.to_bytes()))
+            .collect(),
     }))
 }
 

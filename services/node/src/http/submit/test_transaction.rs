@@ -41,7 +41,9 @@ pub(crate) async fn test_transaction(
 fn body(transaction: &Transaction, result: &Result<Accepted, Rejected>) -> TestTransaction {
     let fee = |accepted: &Accepted| AmountSat::new(accepted.fee.to_sat_unsigned()).ok();
     let rejected = result.as_ref().err();
-    let vsize = result.as_ref().map_or(transaction.weight().vsize(), |it| it.vsize);
+    let vsize = result
+        .as_ref()
+        .map_or(transaction.weight().vsize(), |it| it.vsize);
     TestTransaction {
         txid: HashHex::from_internal(transaction.txid().to_bytes()),
         wtxid: HashHex::from_internal(transaction.wtxid().to_bytes()),
@@ -50,6 +52,8 @@ fn body(transaction: &Transaction, result: &Result<Accepted, Rejected>) -> TestT
         fee_sat: result.as_ref().ok().and_then(fee),
         code: rejected.map(|it| it.code().to_owned()),
         detail: rejected.map(ToString::to_string),
-        script_error: rejected.and_then(Rejected::script_error).map(|it| it.name().to_owned()),
+        script_error: rejected
+            .and_then(Rejected::script_error)
+            .map(|it| it.name().to_owned()),
     }
 }

@@ -47,6 +47,10 @@ pub(crate) async fn submit_transaction(
 pub(crate) fn decode(raw: &Bytes) -> Result<Transaction, ApiError> {
     Transaction::decode(raw).map_err(|error| {
         let status = axum::http::StatusCode::BAD_REQUEST;
-        ApiError::new(status, "tx-malformed", format!("The body is no transaction: {error}."))
+        ApiError::new(
+            status,
+            "tx-malformed",
+            format!("The body is no transaction: {error}."),
+        )
     })
 }
