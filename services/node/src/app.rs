@@ -24,7 +24,7 @@ use synod_store::{Identity, Maintenance, Options, Store};
 use tokio::net::TcpListener;
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::chain::{ChainHandle, StateDigests, StoreAdapter, spawn};
+use crate::chain::{ChainHandle, Running, StateDigests, StoreAdapter, spawn};
 use crate::config::NodeConfig;
 use crate::http::{self, Wiring};
 use crate::news;
@@ -58,7 +58,11 @@ pub async fn open(config: &NodeConfig) -> Result<Opened> {
     let spec = config.spec()?;
     let (node, store_reader, maintenance) = open_node(config, &spec).await?;
     let token = Token::load_or_create(&config.data.join(TOKEN_FILE))?;
-    let (chain, news, thread) = spawn(node, clock)?;
+    let Running {
+        chain,
+        news,
+        thread,
+    } = spawn(node, clock)?;
     Ok(Opened {
         chain,
         news,

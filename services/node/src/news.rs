@@ -46,7 +46,7 @@ pub(crate) async fn pass_on(mut inbox: mpsc::Receiver<News>, log: EventLog, stat
                 }
                 Event::TransactionAdded { wtxid, .. } => {
                     peers.announce_transaction(wtxid);
-                    publish(&log, plain(event));
+                    publish(&log, plain(&event));
                 }
                 Event::Reorganized {
                     fork_height,
@@ -55,7 +55,7 @@ pub(crate) async fn pass_on(mut inbox: mpsc::Receiver<News>, log: EventLog, stat
                 } => {
                     publish(&log, reorganized(fork_height, &disconnected, &connected));
                 }
-                other => publish(&log, plain(other)),
+                other => publish(&log, plain(&other)),
             }
         }
     }
@@ -93,8 +93,8 @@ fn reorganized(fork: Height, disconnected: &[BlockHash], connected: &[BlockHash]
     }
 }
 
-fn plain(event: Event) -> EventKind {
-    match event {
+fn plain(event: &Event) -> EventKind {
+    match *event {
         Event::BlockDisconnected { hash, height } => EventKind::BlockDisconnected {
             hash: wire(hash),
             height: height.0,

@@ -78,14 +78,14 @@ impl StateDigests {
             .reader
             .scan_coins(|outpoint, bytes| {
                 let coin =
-                    Coin::decode(bytes).map_err(|error| corrupt("coins", outpoint, error))?;
+                    Coin::decode(bytes).map_err(|error| corrupt("coins", &outpoint, &error))?;
                 muhash.insert_coin(&outpoint, &coin);
                 coins += 1;
                 total_sat += coin.value.to_sat_unsigned();
                 Ok(())
             })
             .await?;
-        let hash = tip.ok_or_else(|| corrupt("state", "coins_tip", "missing"))?;
+        let hash = tip.ok_or_else(|| corrupt("state", &"coins_tip", &"missing"))?;
         let height = self.reader.header(hash).await?.height;
         Ok(Accumulator {
             height,
@@ -116,11 +116,12 @@ impl StateDigests {
     }
 
     async fn load(&self, hash: BlockHash) -> Result<(Block, BlockUndo), StoreError> {
-        let missing = || corrupt("blocks", hash, "block or undo data is missing");
+        let missing = || corrupt("blocks", &hash, &"block or undo data is missing");
         let raw = self.reader.block(hash).await?.ok_or_else(missing)?;
         let undo = self.reader.undo(hash).await?.ok_or_else(missing)?;
-        let block = Block::decode(&raw).map_err(|error| corrupt("blocks", hash, error))?;
-        let undo = BlockUndo::decode(&undo, hash).map_err(|error| corrupt("undo", hash, error))?;
+        let block = Block::decode(&raw).map_err(|error| corrupt("blocks", &hash, &error))?;
+        let undo =
+            BlockUndo::decode(&undo, hash).map_err(|error| corrupt("undo", &hash, &error))?;
         Ok((block, undo))
     }
 }
@@ -156,7 +157,7 @@ impl Accumulator {
         undo: &BlockUndo,
         inserts: bool,
     ) -> Result<(), StoreError> {
-        let mismatch = || corrupt("undo", block.hash(), "does not belong to the block");
+        let mismatch = || corrupt("undo", &block.hash(), &"does not belong to the block");
         for (transaction, spent) in undo.spent_by(block).ok_or_else(mismatch)? {
             for (input, coin) in transaction.inputs().iter().zip(spent) {
                 self.count(input.prevout, coin, inserts);
@@ -192,7 +193,7 @@ impl Accumulator {
     }
 }
 
-fn corrupt(table: &'static str, key: impl ToString, what: impl ToString) -> StoreError {
+fn corrupt(table: &'static str, key: &dyn ToString, what: &dyn ToString) -> StoreError {
     StoreError::Corrupt {
         table,
         key: key.to_string(),

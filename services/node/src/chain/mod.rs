@@ -9,4 +9,4 @@ mod thread;
 pub use digest::StateDigests;
 pub use handle::{ChainHandle, Unavailable};
 pub use storage::StoreAdapter;
-pub use thread::{News, spawn};
+pub use thread::{News, Running, spawn};

@@ -131,6 +131,7 @@ impl Storage for StoreAdapter {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it is given to map_err")]
 fn failed(error: StoreError) -> StorageError {
     match error {
         StoreError::DiskFull => StorageError::Full(error.to_string()),

@@ -19,21 +19,24 @@ const MAX_WAITING_NEWS: usize = 4096;
 /// What happened, in order, for those who tell others.
 pub type News = Vec<Event>;
 
+/// The running chain thread and what comes out of it.
+pub struct Running {
+    /// Speaks to it.
+    pub chain: ChainHandle,
+    /// What happened, as it happens.
+    pub news: mpsc::Receiver<News>,
+    /// Ends when it is told to, or when storage fails.
+    pub thread: JoinHandle<Result<(), StorageError>>,
+}
+
 /// Starts the chain thread on an opened node.
 ///
-/// Returns the handle, the news, and the thread; the thread ends when it is told
-/// to, flushes the coins, and returns a failure of storage if one stopped it.
+/// The thread ends when it is told to, flushes the coins, and returns a failure of storage if
+/// one stopped it.
 ///
 /// # Errors
 /// The system starts no thread.
-pub fn spawn(
-    node: Node,
-    clock: fn() -> u64,
-) -> std::io::Result<(
-    ChainHandle,
-    mpsc::Receiver<News>,
-    JoinHandle<Result<(), StorageError>>,
-)> {
+pub fn spawn(node: Node, clock: fn() -> u64) -> std::io::Result<Running> {
     let (requests, inbox) = mpsc::channel(MAX_WAITING_REQUESTS);
     let (news, news_out) = mpsc::channel(MAX_WAITING_NEWS);
     let (changes, watching) = watch::channel(Changes::default());
@@ -59,7 +62,11 @@ pub fn spawn(
             }
             .run(inbox)
         })?;
-    Ok((handle, news_out, thread))
+    Ok(Running {
+        chain: handle,
+        news: news_out,
+        thread,
+    })
 }
 
 struct ChainThread {
