@@ -80,11 +80,13 @@ fn parse_amount(text: &str) -> Result<AmountSat, String> {
 
 #[cfg(test)]
 mod tests {
+    use synod_api::AmountSat;
+
     use super::parse_amount;
 
     #[test]
     fn amounts_are_read_exactly_in_both_units() {
-        let sat = |text| parse_amount(text).map(|amount| amount.to_sat()).ok();
+        let sat = |text| parse_amount(text).map(AmountSat::to_sat).ok();
         assert_eq!(sat("0.1"), Some(10_000_000));
         assert_eq!(sat("0.00000001btc"), Some(1));
         assert_eq!(sat("21000000"), Some(2_100_000_000_000_000));

@@ -31,5 +31,5 @@ pub use app::{Listeners, openapi, run};
 pub use config::{ExplorerConfig, Retarget};
 pub use error::ExplorerError;
 pub use faucet::{Faucet, WalletFaucet};
-pub use follow::IdentityError;
+pub use follow::{IdentityError, LiveEvent};
 pub use settings::Arguments;

@@ -87,8 +87,18 @@ pub(crate) fn difficulty(value: f64) -> String {
     } else if value < 1000.0 {
         format!("{value:.3}")
     } else {
-        grouped(value as u64)
+        grouped(whole(value))
     }
+}
+
+/// The whole part of a number; what is negative or no number is 0.
+pub(crate) fn whole(value: f64) -> u64 {
+    #[expect(
+        clippy::cast_sign_loss,
+        reason = "the cast saturates, and 0 is what is wanted"
+    )]
+    let whole = value as u64;
+    whole
 }
 
 /// Writes Unix seconds as `2026-11-21T10:00:00Z`.

@@ -3,7 +3,7 @@
 mod support;
 
 use serde_json::{Value, json};
-use support::{Chain, FakeNode, anyone_can_spend, p2wpkh, pay, start};
+use support::{Chain, FakeNode, p2wpkh, pay, start};
 use synod_primitives::{hex, sha256};
 
 /// A chain of some blocks with a payment in block 103, and one more in the mempool.
@@ -577,7 +577,7 @@ async fn what_a_reorganisation_can_change_is_asked_for_again() {
 #[tokio::test]
 async fn outputs_that_nobody_can_spend_are_shown_but_never_spent() {
     let mut chain = Chain::genesis();
-    chain.mine_many(3, &anyone_can_spend(1));
+    chain.mine_many(3, &p2wpkh(1));
     let mut data_script = vec![0x6a, 4];
     data_script.extend_from_slice(b"data");
     let script = synod_primitives::Script::new(data_script);

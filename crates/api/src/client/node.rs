@@ -9,10 +9,10 @@ use super::http::{Http, constructors};
 use super::{ClientError, EventStream, SLOW_TIMEOUT};
 use crate::HashHex;
 use crate::node::{
-    AddPeer, BlockBody, ChainStatus, ChainTip, ChainTips, DevHash, DevMine, DevMined, DevTime, FeeEstimates,
-    FinalityProof, HeaderPage, MempoolEntry, MempoolPage, MempoolStatus, OutputBody, PackageResult,
-    PeerBody, StateDigest, SubmitBlock, SubmitTransaction, SubmitWork, Template, TemplateQuery,
-    TestTransaction, Topic, TransactionBody, mining,
+    AddPeer, BlockBody, ChainStatus, ChainTip, ChainTips, DevHash, DevMine, DevMined, DevTime,
+    FeeEstimates, FinalityProof, HeaderPage, MempoolEntry, MempoolPage, MempoolStatus, OutputBody,
+    PackageResult, PeerBody, StateDigest, SubmitBlock, SubmitTransaction, SubmitWork, Template,
+    TemplateQuery, TestTransaction, Topic, TransactionBody, mining,
 };
 
 /// What a long poll may take beyond its own limit.
@@ -244,7 +244,9 @@ impl NodeClient {
     /// Drops a peer by `DELETE /v1/peers/{id}` (token).
     pub async fn remove_peer(&self, id: u64) -> Result<(), ClientError> {
         let path = ["v1", "peers", &id.to_string()];
-        self.http.empty(self.http.request(Method::DELETE, &path, &[])).await
+        self.http
+            .empty(self.http.request(Method::DELETE, &path, &[]))
+            .await
     }
 
     /// Opens `GET /v1/events?topics=`, after the event `last_event_id` where one is given.

@@ -13,7 +13,9 @@ pub mod transaction;
 pub use block::{
     BlockBody, BlockTransactions, FinalityProof, HeaderBody, SubmitBlock, SubmitStatus,
 };
-pub use chain::{BlockRef, ChainStatus, ChainTip, ChainTips, Finalized, HeaderPage, StateDigest, TipStatus};
+pub use chain::{
+    BlockRef, ChainStatus, ChainTip, ChainTips, Finalized, HeaderPage, StateDigest, TipStatus,
+};
 pub use dev::{DevHash, DevMine, DevMined, DevTime};
 pub use event::{Event, EventKind, RemovalReason, Topic};
 pub use mempool::{FeeEstimates, MempoolEntry, MempoolPage, MempoolStatus};

@@ -47,15 +47,36 @@ impl Mempool {
             }
             results.insert(transaction.wtxid(), result);
         }
-        if error.is_none() && !together.is_empty() {
+        if error.is_none() {
             error = self
-                .accept_together(&together, context, options, &mut results)
+                .accept_rest(&together, (context, options), &mut results)
                 .err();
         }
         self.enforce_limits(context.now);
         error = self.note_evicted(package, &mut results).or(error);
         self.debug_check();
         PackageResult::of(error, package, &results)
+    }
+
+    /// Admits what was not admitted by itself. What is alone in that is judged alone once more:
+    /// a package's rules would let it replace entries without paying for them.
+    fn accept_rest(
+        &mut self,
+        members: &[Transaction],
+        (context, options): (&Context<'_>, Options),
+        results: &mut Results,
+    ) -> Result<(), PackageError> {
+        match members {
+            [] => Ok(()),
+            [single] => match self.accept_member(single, context, options) {
+                MemberResult::Rejected(rejected) => Err(fail(single, rejected, results)),
+                result => {
+                    results.insert(single.wtxid(), result);
+                    Ok(())
+                }
+            },
+            _ => self.accept_together(members, context, options, results),
+        }
     }
 
     fn check_shape(
@@ -112,9 +133,7 @@ impl Mempool {
     ) -> Result<(), PackageError> {
         let mut prepared = self.prepare_all(members, (context, Mode::PACKAGE), options, results)?;
         let sums = self.check_together(members, &prepared, context.now, results)?;
-        if members.len() > 1 {
-            self.plan_package(&mut prepared, &sums)?;
-        }
+        self.plan_package(&mut prepared, &sums)?;
         let mut verified = Vec::new();
         for (prepared, transaction) in prepared.into_iter().zip(members) {
             let member = prepared.verify();

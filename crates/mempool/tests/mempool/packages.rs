@@ -338,3 +338,25 @@ fn a_package_counts_beside_the_ancestors_of_its_parents() {
     let result = submit(&mut longer, &chain, &exceeds);
     assert_eq!(code(&result), "package-mempool-limits");
 }
+
+#[test]
+fn a_member_that_is_left_alone_replaces_only_what_it_pays_for() {
+    let mut chain = Chain::new();
+    let mut pool = pool();
+    let (coin, other) = (chain.fund(), chain.fund());
+    let old = pay(other, COIN, 5_000);
+    admit(&mut pool, &chain, &old);
+    let parent = pay(coin, COIN, 1_000);
+    let child = |fee: i64| {
+        let inputs = [parent.outpoint(0), other];
+        Draft::new(&inputs, &[2 * COIN - 1_000 - fee]).build()
+    };
+    let result = submit(&mut pool, &chain, &[parent.clone(), child(1_000)]);
+    assert_eq!(code(&result), "transaction failed");
+    assert_eq!(member_code(&result, 1), "insufficient fee");
+    assert_eq!(txids(&pool), vec![old.txid(), parent.txid()]);
+    // Its parent is unconfirmed and was no parent of what it replaces.
+    let result = submit(&mut pool, &chain, &[parent.clone(), child(50_000)]);
+    assert_eq!(member_code(&result, 1), "replacement-adds-unconfirmed");
+    assert_eq!(txids(&pool), vec![old.txid(), parent.txid()]);
+}

@@ -395,3 +395,57 @@ fn an_entry_that_lost_another_parent_meanwhile_does_not_come_back() {
     assert!(pool.find(&strong.txid()).is_some());
     assert!(pool.find(&both.txid()).is_none());
 }
+
+#[test]
+fn an_entry_in_whose_place_another_spend_returned_does_not_come_back() {
+    let mut chain = Chain::new();
+    let mut pool = pool();
+    let (coin, shared) = (chain.fund(), chain.fund());
+    let confirmed = pay(coin, COIN, 1_000);
+    connect(&mut pool, &mut chain, std::slice::from_ref(&confirmed));
+    let inputs = [confirmed.outpoint(0), shared];
+    let both = Draft::new(&inputs, &[COIN]).build();
+    admit(&mut pool, &chain, &both);
+    let block = chain.disconnect();
+    let mut transactions = block.transactions()[1..].to_vec();
+    let other = pay(shared, COIN, 1_000);
+    transactions.push(other.clone());
+    let wider = chain.block(&transactions);
+    pool.add_disconnected(&wider);
+    let fork = chain.height();
+    pool.finish_reorg(&chain.context(), fork);
+    check(&pool, &chain);
+    assert_eq!(txids(&pool), vec![confirmed.txid(), other.txid()]);
+}
+
+#[test]
+fn m13_what_exceeds_20_megabytes_is_lost_from_the_end_with_its_children() {
+    let mut chain = Chain::new();
+    let policy = Policy {
+        require_standard: false,
+        ..Policy::default()
+    };
+    let mut pool = pool_with(policy);
+    // Each carries 99,000 bytes of data.
+    let data = [vec![0x6a], vec![0; 99_000]].concat();
+    let large = |coin| {
+        let draft = Draft::new(&[coin], &[COIN - 200_000]);
+        draft.output(0, data.clone()).build()
+    };
+    let last = pay(chain.fund(), COIN, 1_000);
+    let child = pay(last.outpoint(0), COIN - 1_000, 1_000);
+    admit(&mut pool, &chain, &last);
+    admit(&mut pool, &chain, &child);
+    let transactions: Vec<_> = (0..205).map(|_| large(chain.fund())).collect();
+    connect(&mut pool, &mut chain, &transactions);
+    connect(&mut pool, &mut chain, std::slice::from_ref(&last));
+    let fork = disconnect(&mut pool, &mut chain, 2);
+    pool.finish_reorg(&chain.context(), fork);
+    check(&pool, &chain);
+    let kept = synod_mempool::MAX_DISCONNECTED_BYTES / transactions[0].stripped_size();
+    assert_eq!(pool.len(), kept);
+    assert!(pool.find(&transactions[kept - 1].txid()).is_some());
+    assert!(pool.find(&transactions[kept].txid()).is_none());
+    assert!(pool.find(&last.txid()).is_none());
+    assert!(pool.find(&child.txid()).is_none());
+}

@@ -1,10 +1,12 @@
 //! Scripts: what fails, by whose rules, and what is remembered.
 
+use k256::ecdsa::signature::hazmat::PrehashSigner;
+use k256::ecdsa::{Signature, SigningKey};
 use synod_ledger::SignatureCache;
 use synod_mempool::{Class, Options, Rejected};
-use synod_primitives::{OutPoint, Script, Transaction, Witness, sha256};
-use synod_script::template::{p2sh, p2wsh};
-use synod_script::{Flags, ScriptError, hash160};
+use synod_primitives::{Amount, OutPoint, Script, Transaction, TxOut, Witness, sha256};
+use synod_script::template::{p2pkh, p2sh, p2wpkh, p2wsh};
+use synod_script::{Flags, ScriptError, SpendContext, hash160, segwit_v0_sighash};
 
 use crate::kit::*;
 
@@ -201,4 +203,55 @@ fn unknown_outpoints_do_not_reach_scripts() {
         rejection(&chain, &tx).code(),
         "bad-txns-inputs-missingorspent"
     );
+}
+
+/// Spends two coins of one key; the second signature can be spoilt.
+fn signed(chain: &mut Chain, spoils: bool) -> Transaction {
+    let key = SigningKey::from_slice(&[7; 32]).expect("a secret key");
+    let public = key.verifying_key().to_sec1_point(true);
+    let hash = hash160(public.as_bytes());
+    let output = p2wpkh(&hash);
+    let coins: Vec<OutPoint> = (0..2)
+        .map(|_| chain.fund_with(COIN, output.as_bytes(), false, chain.height()))
+        .collect();
+    let mut draft = Draft::new(&coins, &[COIN]);
+    let unsigned = draft.clone().build();
+    let spent = vec![
+        TxOut {
+            value: Amount::from_sat(COIN),
+            script_pubkey: output,
+        };
+        2
+    ];
+    let context = SpendContext::new(&unsigned, spent);
+    for (index, input) in draft.inputs.iter_mut().enumerate() {
+        let mut digest = segwit_v0_sighash(&context, index, p2pkh(&hash).as_bytes(), 1);
+        if spoils && index == 1 {
+            digest[0] ^= 1;
+        }
+        let signature: Signature = key.sign_prehash(&digest).expect("a digest");
+        let mut der = signature.normalize_s().to_der().as_bytes().to_vec();
+        der.push(1);
+        input.witness = Witness::from_items(&[&der[..], public.as_bytes()]);
+    }
+    draft.build()
+}
+
+#[test]
+fn real_signatures_are_verified() {
+    let mut chain = Chain::new();
+    let mut pool = pool();
+    let tx = signed(&mut chain, false);
+    let accepted = admit(&mut pool, &chain, &tx);
+    assert_eq!(accepted.fee.sat(), COIN);
+    let flags = chain.rules.script_flags(chain.height().next());
+    assert!(pool.is_verified(&tx.wtxid(), flags));
+    let spoilt = signed(&mut chain, true);
+    let rejected = rejection(&chain, &spoilt);
+    assert_eq!(rejected.code(), "mandatory-script-verify-flag-failed");
+    assert_eq!(rejected.script_error(), Some(ScriptError::SigNullFail));
+    assert!(matches!(rejected, Rejected::Script { input: 1, .. }));
+    let admitted = accept(&mut pool, &chain, &spoilt);
+    assert!(admitted.is_err());
+    assert!(!pool.is_verified(&spoilt.wtxid(), flags));
 }

@@ -1,7 +1,7 @@
 //! Blocks and their bytes.
 
 use synod_primitives::encode::write_count;
-use synod_primitives::{BlockHash, Txid};
+use synod_primitives::{BlockHash, Transaction, Txid};
 
 use super::ExploreError;
 use crate::snapshot::Snapshot;
@@ -19,7 +19,7 @@ impl Snapshot {
     /// Lists the ids of a block's transactions.
     pub(crate) async fn txids(&mut self, record: &BlockRecord) -> Result<Vec<Txid>, ExploreError> {
         Ok(match &record.stale {
-            Some((_, block)) => block.transactions().iter().map(|tx| tx.txid()).collect(),
+            Some((_, block)) => block.transactions().iter().map(Transaction::txid).collect(),
             None => self.reader.block_txids(record.height).await?,
         })
     }

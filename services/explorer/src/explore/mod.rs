@@ -9,7 +9,7 @@ mod scripts;
 mod transactions;
 
 pub(crate) use fate::Fate;
-pub(crate) use proof::{BranchProof, merkle_block};
+pub(crate) use proof::merkle_block;
 pub(crate) use scripts::{ScriptUse, Unspent};
 pub(crate) use transactions::{Outspend, Place, TxView};
 

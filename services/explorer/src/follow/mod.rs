@@ -11,6 +11,6 @@ mod live;
 mod run;
 
 pub use identity::IdentityError;
-pub(crate) use identity::Network;
-pub(crate) use live::{Live, LiveEvent};
+pub(crate) use live::Live;
+pub use live::LiveEvent;
 pub(crate) use run::{Follower, FollowerHandle};

@@ -157,7 +157,7 @@ impl Follower {
                 }
                 count = news.recv_many(&mut batch, NEWS_BATCH), if !news.is_closed() => {
                     if count == 0 { self.is_behind = true; }
-                    self.take_in(batch.drain(..).collect()).await
+                    self.take_in(std::mem::take(&mut batch)).await
                 }
                 _ = poll.tick() => {
                     self.is_behind = true;
@@ -223,6 +223,10 @@ impl Follower {
         let now = self.clock.now();
         let (indexer, node) = (&mut self.indexer, &self.node);
         let step = catch_up::step(indexer, node, &chain, departure, &mut self.ahead, now).await?;
+        if step == Step::AtTip {
+            // The node has moved on since it was asked; its events or the poll say when.
+            self.is_behind = false;
+        }
         self.announce(step);
         // What the node dropped or took back with the blocks comes with its events; what they
         // missed is found by comparing.

@@ -37,6 +37,10 @@ pub(crate) struct Reply {
 
 impl Reply {
     /// Text without a line break at its end.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "callers hand in what they made for it"
+    )]
     pub(crate) fn text(text: impl ToString, keep: Keep) -> Self {
         Self {
             content_type: TEXT,

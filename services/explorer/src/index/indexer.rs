@@ -3,8 +3,7 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
-use bytes::Bytes;
-use synod_primitives::{Block, BlockHash, OutPoint, Transaction, TxOut, Txid, Work};
+use synod_primitives::{Block, BlockHash, OutPoint, Target, Transaction, TxOut, Txid, Work};
 
 use super::batch::{Batch, BlockStamp};
 use crate::pool::{PoolEntry, PoolView};
@@ -63,7 +62,7 @@ impl End {
             .header()
             .bits
             .to_target()
-            .map_or(Work::ZERO, |target| target.work());
+            .map_or(Work::ZERO, Target::work);
         let mut times = end.map(|end| end.times.clone()).unwrap_or_default();
         times.push_back(block.header().time);
         if times.len() > MEDIAN_SPAN {
@@ -358,9 +357,4 @@ fn pool_output(view: &PoolView, outpoint: &OutPoint) -> Option<TxOut> {
         .outputs()
         .get(outpoint.vout as usize)
         .cloned()
-}
-
-/// Decodes a transaction from the node.
-pub(crate) fn decode_transaction(raw: &Bytes) -> Option<Transaction> {
-    Transaction::decode(raw).ok()
 }

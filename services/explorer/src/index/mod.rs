@@ -3,5 +3,5 @@
 mod batch;
 mod indexer;
 
-pub(crate) use batch::{Batch, BlockStamp, PreviousOutput};
+pub(crate) use batch::{Batch, PreviousOutput};
 pub(crate) use indexer::{Departure, IndexError, Indexer};

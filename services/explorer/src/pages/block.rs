@@ -135,7 +135,7 @@ async fn show(explorer: &Explorer, visit: &Visit, name: &str, from: u32) -> Outc
         facts: facts(&record, &coinbase, now, t),
         more: header_facts(&record, t),
         fill: format!("{:.2}", record.weight as f64 / 40_000.0),
-        rows: TxRow::list(&views, now, t),
+        rows: TxRow::list_with_fees(&views, now, t),
         tx_count: text::grouped(u64::from(record.tx_count)),
         range: format!("{}–{}", from + 1, to.max(from + 1)),
         earlier: (from > 0).then(|| href(from - PAGE)),

@@ -8,11 +8,11 @@ use axum::response::Response;
 use super::failure::{Outcome, finish};
 use super::html::{self, Html};
 use super::page::{Page, Visit, respond};
-use super::parts::{Tile, TxRow, level};
+use super::parts::{Tile, TxRow, fill, level};
 use super::reorgs::ReorgRow;
 use super::words::Words;
 use crate::http::state::Explorer;
-use crate::pool::{PoolView, Projection};
+use crate::pool::{PoolView, ProjectedBlock, Projection};
 use crate::store::BlockRecord;
 use crate::text;
 
@@ -31,7 +31,6 @@ pub(super) struct ProjectedTile {
     pub(super) tx_count: String,
     pub(super) vsize: String,
     pub(super) rate: String,
-    pub(super) fees: String,
     pub(super) fill: u64,
     pub(super) level: &'static str,
 }
@@ -48,12 +47,23 @@ impl ProjectedTile {
                 },
                 tx_count: text::grouped(block.tx_count as u64),
                 vsize: text::bytes(block.vsize).replace('B', "vB"),
-                rate: text::rate(block.median_rate()),
-                fees: text::coins(block.fees_sat),
-                fill: (block.vsize / 10_000).clamp(3, 100),
+                rate: range(block),
+                fill: fill(block.vsize * 4),
                 level: level(block.median_rate()),
             })
             .collect()
+    }
+}
+
+/// The lowest and the highest fee rate of a block.
+fn range(block: &ProjectedBlock) -> String {
+    let rates = block.rate_range();
+    let ends = [rates.first(), rates.last()].map(|rate| rate.copied().unwrap_or(0.0));
+    let [low, high] = ends.map(|rate| format!("{rate:.0}"));
+    if low == high {
+        low
+    } else {
+        format!("{low}–{high}")
     }
 }
 
@@ -68,7 +78,6 @@ struct Home {
     waiting: String,
     waiting_size: String,
     next_fee: String,
-    difficulty: String,
     projected: Vec<ProjectedTile>,
     tiles: Vec<Tile>,
     rows: Vec<TxRow>,
@@ -111,7 +120,6 @@ async fn show(explorer: &Explorer, visit: &Visit) -> Outcome {
         waiting: text::grouped(pool.len() as u64),
         waiting_size: size(&pool),
         next_fee: text::rate(pool.projection().recommended().fastest),
-        difficulty: text::difficulty(last.map_or(0.0, |it| it.header.bits.difficulty())),
         projected: ProjectedTile::list(pool.projection(), t)
             .into_iter()
             .take(PROJECTED)

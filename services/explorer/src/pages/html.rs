@@ -107,13 +107,14 @@ pub(crate) fn ago(unix: i64, now: i64, words: &Words) -> String {
 
 /// A hash whose middle gives way where there is little room; the whole is in the title.
 pub(crate) fn short(hash: &str) -> Html {
-    let hash = escape(hash);
-    if hash.len() < 24 {
-        return Html(hash);
+    let is_plain = hash.len() >= 24 && hash.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    if !is_plain {
+        return Html(escape(hash));
     }
-    let (head, tail) = (&hash[..10], &hash[hash.len() - 8..]);
+    let (head, more) = hash[..10].split_at(6);
+    let (less, tail) = hash[hash.len() - 8..].split_at(2);
     Html(format!(
-        "<span class=\"mono short\" title=\"{hash}\">{head}<span>…</span>{tail}</span>"
+        "<span class=\"mono short\" title=\"{hash}\">{head}<i>{more}</i><span>…</span><i>{less}</i>{tail}</span>"
     ))
 }
 

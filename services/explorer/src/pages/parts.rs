@@ -10,8 +10,9 @@ use crate::http::esplora::body::{address_of, inner_scripts};
 use crate::store::BlockRecord;
 use crate::text;
 
-/// The weight that a block may have.
-const MAX_WEIGHT: u64 = 4_000_000;
+/// The weight that a block may have, and that of one with its coinbase alone.
+const MAX_WEIGHT: f64 = 4_000_000.0;
+const LEAST_WEIGHT: f64 = 700.0;
 /// Bytes of a script or data that a page shows; the raw link has the rest.
 const MAX_SHOWN: usize = 2_000;
 
@@ -56,6 +57,25 @@ impl TxRow {
     }
 }
 
+impl TxRow {
+    /// Rows for a page where the place is known: the fee stands in its stead.
+    pub(crate) fn list_with_fees(views: &[TxView], now: i64, t: &Words) -> Vec<Self> {
+        let rows = views.iter().map(|view| {
+            let is_coinbase = view.transaction.is_coinbase();
+            let place = if is_coinbase {
+                html::badge("new", t.new_coins)
+            } else {
+                html::amount(view.fee_sat)
+            };
+            Self {
+                place,
+                ..Self::of(view, now, t)
+            }
+        });
+        rows.collect()
+    }
+}
+
 /// A tile in the strip of blocks.
 pub(crate) struct Tile {
     pub(crate) href: String,
@@ -63,8 +83,7 @@ pub(crate) struct Tile {
     pub(crate) tx_count: String,
     pub(crate) size: String,
     pub(crate) when: Html,
-    pub(crate) fees: String,
-    /// How full the block is: 0 to 100, and at least 3 so that it can be seen.
+    /// How full the block is on a scale of powers, 4 to 100: blocks of test networks are small.
     pub(crate) fill: u64,
     pub(crate) level: &'static str,
 }
@@ -79,11 +98,17 @@ impl Tile {
             tx_count: text::grouped(u64::from(record.tx_count)),
             size: text::bytes(record.size),
             when: html::moment(i64::from(record.header.time), now, t),
-            fees: text::coins(record.fees_sat),
-            fill: (record.weight * 100 / MAX_WEIGHT).clamp(3, 100),
+            fill: fill(record.weight),
             level: level(rate),
         }
     }
+}
+
+/// How high a tile is filled for a weight, from 4 to 100: on a scale of powers, since the blocks
+/// of test networks would look empty beside the limit.
+pub(crate) fn fill(weight: u64) -> u64 {
+    let share = (weight as f64 / LEAST_WEIGHT).ln() / (MAX_WEIGHT / LEAST_WEIGHT).ln();
+    text::whole(share * 100.0).clamp(4, 100)
 }
 
 /// The colour of a fee rate in sat/vB.
@@ -105,6 +130,10 @@ pub(crate) struct Fact {
 }
 
 /// A fact whose value is text that is to be escaped.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "callers hand in what they made for it"
+)]
 pub(crate) fn fact(name: &'static str, value: impl ToString) -> Fact {
     Fact {
         name,
@@ -113,6 +142,10 @@ pub(crate) fn fact(name: &'static str, value: impl ToString) -> Fact {
 }
 
 /// A fact whose value is a long text of hex or the like.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "callers hand in what they made for it"
+)]
 pub(crate) fn mono(name: &'static str, value: impl ToString) -> Fact {
     let value = html::escape(&value.to_string());
     Fact {

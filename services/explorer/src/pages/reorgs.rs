@@ -140,7 +140,7 @@ async fn dropped(
 fn diagram(record: &ReorgRecord, t: &Words) -> Html {
     let lost = record.depth.min(SHOWN);
     let won = (record.new_height.saturating_sub(record.fork_height)).min(SHOWN);
-    let width = 60 + 30 * lost.max(won);
+    let width = 70 + 30 * lost.max(won);
     let label = escape(t.fork_diagram);
     let mut svg = format!(
         "<svg class=\"fork\" viewBox=\"0 0 {width} 64\" role=\"img\" aria-label=\"{label}\">\
@@ -165,6 +165,19 @@ fn diagram(record: &ReorgRecord, t: &Words) -> Html {
                 svg,
                 "<rect class=\"{class}\" x=\"{x}\" y=\"{y}\" width=\"18\" height=\"18\" rx=\"4\"/>"
             );
+        }
+    }
+    for (count, shown, y) in [
+        (record.depth, lost, 22),
+        (
+            record.new_height.saturating_sub(record.fork_height),
+            won,
+            48,
+        ),
+    ] {
+        if count > shown {
+            let x = 44 + 30 * shown;
+            let _ = write!(svg, "<text x=\"{x}\" y=\"{y}\">…</text>");
         }
     }
     svg.push_str("</svg>");

@@ -26,6 +26,7 @@ catalogue! {
     blocks: "Blocks", "区块";
     mempool: "Mempool", "内存池";
     reorgs: "Reorganisations", "链重组";
+    reorgs_short: "Reorgs", "链重组";
     faucet: "Faucet", "水龙头";
     api: "API", "API";
     theme: "Theme", "主题";
@@ -42,8 +43,6 @@ catalogue! {
     copy: "Copy", "复制";
     copied: "Copied", "已复制";
     tip: "Last block", "最新区块";
-    height: "Height", "高度";
-    since_last: "Since last block", "距上一区块";
     target_spacing: "target", "目标";
     waiting: "Waiting", "待确认";
     transactions: "Transactions", "交易";
@@ -64,7 +63,6 @@ catalogue! {
     block: "Block", "区块";
     transaction: "Transaction", "交易";
     address: "Address", "地址";
-    hash: "Hash", "哈希";
     time: "Time", "时间";
     median_time: "Median time", "中位时间";
     size: "Size", "大小";
@@ -100,7 +98,6 @@ catalogue! {
     new_coins: "New coins", "新发行的币";
     unspendable: "Not spendable", "不可花费";
     op_return: "Data (OP_RETURN)", "数据 (OP_RETURN)";
-    spent_by: "Spent by", "花费于";
     unspent: "Unspent", "未花费";
     spent: "Spent", "已花费";
     unconfirmed: "Unconfirmed", "未确认";
@@ -127,7 +124,6 @@ catalogue! {
     witness: "Witness", "见证数据";
     sequence: "Sequence", "序列号";
     details: "Details", "详细信息";
-    text: "Text", "文本";
     hex: "Hex", "十六进制";
     raw: "Raw", "原始数据";
     balance: "Balance", "余额";
@@ -144,7 +140,6 @@ catalogue! {
     qr_label: "QR code of the address", "地址二维码";
     first_of: "The first of", "仅显示前若干项，共";
     no_unspent: "Nothing is unspent.", "没有未花费的输出。";
-    page_of: "Transactions from", "交易起始";
     unknown_tx: "Transaction not found", "未找到交易";
     unknown_tx_text: "Neither the active chain nor the mempool has this transaction. This page looks again by itself.", "主链和内存池中都没有这笔交易。本页会自动重新查找。";
     dropped_tx: "A reorganisation took this transaction off the active chain.", "一次链重组将这笔交易移出了主链。";
@@ -165,7 +160,6 @@ catalogue! {
     failed_text: "The log of the service has the cause.", "原因见服务日志。";
     bad_request: "The request is malformed", "请求格式错误";
     home: "Home", "首页";
-    reorg_time: "Seen", "发现时间";
     fork_at: "Fork after height", "分叉于高度";
     depth: "Blocks replaced", "被替换区块数";
     old_tip: "Old tip", "旧链尾";
@@ -188,11 +182,7 @@ catalogue! {
     interval_title: "Block interval", "出块间隔";
     average: "average", "平均";
     page: "Page", "页";
-    block_range: "Blocks from height", "区块起始高度";
-    genesis: "Genesis", "创世区块";
-    depth_label: "deep", "深度";
-    to: "to", "至";
-    from: "from", "自";
+    state: "State", "状态";
     in_progress: "Catching up with the node", "正在与节点同步";
     ago_s: "s ago", "秒前";
     ago_min: "min ago", "分钟前";

@@ -63,11 +63,6 @@ impl PoolEntry {
         self.fee_sat as f64 / self.vsize().max(1) as f64
     }
 
-    /// Says whether an input signals that the transaction may be replaced (BIP125).
-    pub(crate) fn is_replaceable(&self) -> bool {
-        is_replaceable(&self.transaction)
-    }
-
     /// What the transaction adds to and takes from a script: sums of outputs and of inputs.
     pub(crate) fn effect_on(&self, script: &[u8; 32]) -> (Flow, Flow) {
         let flow = |outputs: &[TxOut]| {

@@ -6,5 +6,5 @@ mod sharded;
 mod view;
 
 pub(crate) use entry::{PoolEntry, is_replaceable, script_key};
-pub(crate) use project::{ProjectedBlock, Projection, RecommendedFees};
+pub(crate) use project::{ProjectedBlock, Projection};
 pub(crate) use view::PoolView;

@@ -18,7 +18,7 @@ pub(crate) use open::{Reader, Store, Writer};
 pub(crate) use read_blocks::{BlockRecord, Tip};
 pub(crate) use read_coins::{Coin, Spender};
 pub(crate) use read_reorgs::{Dropped, ReorgRecord};
-pub(crate) use read_scripts::{HistoryRow, ScriptStats, UnspentRow};
+pub(crate) use read_scripts::{HistoryRow, ScriptStats};
 pub(crate) use read_transactions::StoredTransaction;
 pub(crate) use write::WriteTx;
 
@@ -50,6 +50,10 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "callers hand in what they made for it"
+    )]
     pub(crate) fn bad_row(table: &'static str, column: &'static str, key: impl ToString) -> Self {
         let key = key.to_string();
         Self::BadRow { table, column, key }

@@ -11,7 +11,6 @@ use super::{Reader, StoreError, TxNumber};
 /// An output of the active chain that can be, or was, spent.
 #[derive(Clone, Debug)]
 pub(crate) struct Coin {
-    pub(crate) number: TxNumber,
     pub(crate) output: TxOut,
     pub(crate) is_spent: bool,
 }
@@ -28,7 +27,7 @@ pub(crate) struct Spender {
 const COINS: Shape = Shape {
     head: "WITH asked (txid, vout) AS (VALUES",
     columns: 2,
-    tail: ") SELECT asked.txid, outputs.vout, outputs.tx_id, outputs.value_sat, scripts.script,
+    tail: ") SELECT asked.txid, outputs.vout, outputs.value_sat, scripts.script,
                outputs.spent_by
            FROM asked
            CROSS JOIN transactions ON transactions.txid = asked.txid
@@ -52,7 +51,6 @@ pub(super) async fn coins(
         let txid = Txid::from_bytes(hash_column(&row, "transactions", "txid")?);
         let outpoint = OutPoint::new(txid, number_column(&row, "outputs", "vout")?);
         let coin = Coin {
-            number: TxNumber::from_column(row.try_get("tx_id")?),
             output: output(&row)?,
             is_spent: row.try_get::<Option<i64>, _>("spent_by")?.is_some(),
         };

@@ -29,7 +29,6 @@ pub(crate) struct ReorgRecord {
 /// A transaction that a reorganisation took off the active chain.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Dropped {
-    pub(crate) reorg: i64,
     pub(crate) txid: Txid,
     /// The stale block that holds it.
     pub(crate) block: BlockHash,
@@ -54,7 +53,6 @@ fn record(row: &SqliteRow) -> Result<ReorgRecord, StoreError> {
 
 fn dropped(row: &SqliteRow) -> Result<Dropped, StoreError> {
     Ok(Dropped {
-        reorg: row.try_get("reorg_id")?,
         txid: Txid::from_bytes(hash_column(row, "dropped_transactions", "txid")?),
         block: BlockHash::from_bytes(hash_column(row, "dropped_transactions", "block")?),
     })
@@ -85,7 +83,7 @@ impl Reader {
         limit: u32,
     ) -> Result<Vec<Dropped>, StoreError> {
         let rows = sqlx::query(
-            "SELECT reorg_id, txid, block FROM dropped_transactions
+            "SELECT txid, block FROM dropped_transactions
              WHERE reorg_id = ? ORDER BY position LIMIT ?",
         )
         .bind(reorg)
@@ -98,7 +96,7 @@ impl Reader {
     /// Finds the last time that a transaction was taken off the active chain.
     pub(crate) async fn last_drop(&mut self, txid: Txid) -> Result<Option<Dropped>, StoreError> {
         let row = sqlx::query(
-            "SELECT reorg_id, txid, block FROM dropped_transactions
+            "SELECT txid, block FROM dropped_transactions
              WHERE txid = ? ORDER BY reorg_id DESC LIMIT 1",
         )
         .bind(&txid.as_bytes()[..])

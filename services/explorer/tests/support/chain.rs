@@ -7,28 +7,23 @@ use synod_primitives::{
 };
 
 /// New coins in every block.
-pub const SUBSIDY: i64 = 50 * 100_000_000;
+pub(crate) const SUBSIDY: i64 = 50 * 100_000_000;
 
 /// The blocks of a node: a tree of which one branch is active.
 #[derive(Clone)]
-pub struct Chain {
-    pub blocks: Vec<Block>,
-}
-
-/// A script that everybody can spend, different for each tag.
-pub fn anyone_can_spend(tag: u8) -> Script {
-    Script::new(vec![0x51, 0x51, tag.max(1).min(0x60) | 0x51])
+pub(crate) struct Chain {
+    pub(crate) blocks: Vec<Block>,
 }
 
 /// A script that pays to a witness key hash made of one byte.
-pub fn p2wpkh(tag: u8) -> Script {
+pub(crate) fn p2wpkh(tag: u8) -> Script {
     let mut script = vec![0, 20];
     script.extend([tag; 20]);
     Script::new(script)
 }
 
 /// A transaction that spends outputs and pays scripts.
-pub fn pay(inputs: &[OutPoint], outputs: &[(Script, i64)]) -> Transaction {
+pub(crate) fn pay(inputs: &[OutPoint], outputs: &[(Script, i64)]) -> Transaction {
     let inputs = inputs
         .iter()
         .map(|&prevout| TxIn {
@@ -50,40 +45,40 @@ pub fn pay(inputs: &[OutPoint], outputs: &[(Script, i64)]) -> Transaction {
 
 impl Chain {
     /// Block 0 alone.
-    pub fn genesis() -> Self {
+    pub(crate) fn genesis() -> Self {
         Self {
             blocks: vec![synod_chainspec::genesis_block()],
         }
     }
 
-    pub fn tip(&self) -> &Block {
+    pub(crate) fn tip(&self) -> &Block {
         self.blocks.last().expect("block 0")
     }
 
-    pub fn height(&self) -> u32 {
+    pub(crate) fn height(&self) -> u32 {
         u32::try_from(self.blocks.len() - 1).expect("a short chain")
     }
 
-    pub fn hash(&self, height: u32) -> BlockHash {
+    pub(crate) fn hash(&self, height: u32) -> BlockHash {
         self.blocks[height as usize].hash()
     }
 
-    pub fn coinbase(&self, height: u32) -> &Transaction {
+    pub(crate) fn coinbase(&self, height: u32) -> &Transaction {
         &self.blocks[height as usize].transactions()[0]
     }
 
     /// The output of a block's coinbase.
-    pub fn coin(&self, height: u32) -> OutPoint {
+    pub(crate) fn coin(&self, height: u32) -> OutPoint {
         self.coinbase(height).outpoint(0)
     }
 
     /// Mines a block whose coinbase pays `script`.
-    pub fn mine(&mut self, script: Script, transactions: Vec<Transaction>) -> BlockHash {
+    pub(crate) fn mine(&mut self, script: Script, transactions: Vec<Transaction>) -> BlockHash {
         self.mine_with(script, transactions, b"test")
     }
 
     /// Mines a block with a note in its coinbase.
-    pub fn mine_with(
+    pub(crate) fn mine_with(
         &mut self,
         script: Script,
         transactions: Vec<Transaction>,
@@ -114,23 +109,23 @@ impl Chain {
     }
 
     /// Mines empty blocks.
-    pub fn mine_many(&mut self, count: u32, script: &Script) {
+    pub(crate) fn mine_many(&mut self, count: u32, script: &Script) {
         for _ in 0..count {
             self.mine(script.clone(), Vec::new());
         }
     }
 
     /// A copy that ends at a height, to grow another branch.
-    pub fn fork_at(&self, height: u32) -> Self {
+    pub(crate) fn fork_at(&self, height: u32) -> Self {
         Self {
             blocks: self.blocks[..=height as usize].to_vec(),
         }
     }
 
-    pub fn find(&self, txid: Txid) -> Option<&Transaction> {
+    pub(crate) fn find(&self, txid: Txid) -> Option<&Transaction> {
         self.blocks
             .iter()
-            .flat_map(|block| block.transactions())
+            .flat_map(Block::transactions)
             .find(|tx| tx.txid() == txid)
     }
 }

@@ -12,7 +12,7 @@ use axum::{Json, Router};
 use bytes::Bytes;
 use futures_util::stream::{self, StreamExt};
 use serde_json::{Value, json};
-use synod_primitives::{Block, OutPoint, Transaction, Txid, Work};
+use synod_primitives::{Block, BlockHash, OutPoint, Transaction, Txid, Work};
 use tokio::net::TcpListener;
 use tokio::sync::broadcast;
 
@@ -30,7 +30,7 @@ struct Inner {
 
 /// A node that is a double.
 #[derive(Clone)]
-pub struct FakeNode {
+pub(crate) struct FakeNode {
     inner: Arc<Mutex<Inner>>,
     sender: broadcast::Sender<(u64, Value)>,
     address: std::net::SocketAddr,
@@ -38,7 +38,7 @@ pub struct FakeNode {
 
 impl FakeNode {
     /// Serves a chain on a free port.
-    pub async fn serve(chain: Chain) -> Self {
+    pub(crate) async fn serve(chain: Chain) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
         let inner = Inner {
@@ -59,7 +59,7 @@ impl FakeNode {
         node
     }
 
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
@@ -80,16 +80,16 @@ impl FakeNode {
             .with_state(self.clone())
     }
 
-    pub fn chain(&self) -> Chain {
+    pub(crate) fn chain(&self) -> Chain {
         self.lock().chain.clone()
     }
 
-    pub fn set_chain_id(&self, id: &str) {
+    pub(crate) fn set_chain_id(&self, id: &str) {
         id.clone_into(&mut self.lock().chain_id);
     }
 
     /// Refuses what is submitted from now on.
-    pub fn refuse_with(&self, code: Option<&str>) {
+    pub(crate) fn refuse_with(&self, code: Option<&str>) {
         self.lock().refuse_with = code.map(str::to_owned);
     }
 
@@ -101,7 +101,7 @@ impl FakeNode {
     }
 
     /// Puts another chain in the place of the active one, and tells of it.
-    pub fn set_chain(&self, chain: Chain) {
+    pub(crate) fn set_chain(&self, chain: Chain) {
         let connected = {
             let mut inner = self.lock();
             inner.chain = chain;
@@ -124,14 +124,14 @@ impl FakeNode {
     }
 
     /// Changes the chain.
-    pub fn extend(&self, change: impl FnOnce(&mut Chain)) {
+    pub(crate) fn extend(&self, change: impl FnOnce(&mut Chain)) {
         let mut chain = self.chain();
         change(&mut chain);
         self.set_chain(chain);
     }
 
     /// Puts a transaction into the mempool, and tells of it.
-    pub fn add_to_mempool(&self, transaction: &Transaction) {
+    pub(crate) fn add_to_mempool(&self, transaction: &Transaction) {
         self.insert(transaction);
         self.emit(json!({
             "type": "transaction",
@@ -143,7 +143,7 @@ impl FakeNode {
     }
 
     /// Puts a transaction into the mempool without telling of it.
-    pub fn insert(&self, transaction: &Transaction) {
+    pub(crate) fn insert(&self, transaction: &Transaction) {
         let mut inner = self.lock();
         let find = |outpoint: &OutPoint| {
             let confirmed = inner.chain.find(outpoint.txid);
@@ -166,7 +166,7 @@ impl FakeNode {
     }
 
     /// Takes a transaction out of the mempool, and tells of it.
-    pub fn remove_from_mempool(&self, txid: Txid) {
+    pub(crate) fn remove_from_mempool(&self, txid: Txid) {
         self.lock().mempool.remove(&txid);
         self.emit(json!({
             "type": "transaction_removed", "txid": txid.to_string(), "reason": "expired",
@@ -237,13 +237,16 @@ async fn headers(
 }
 
 async fn block_raw(State(node): State<FakeNode>, Path(hash): Path<String>) -> Response {
+    let Ok(hash) = hash.parse::<BlockHash>() else {
+        return problem(400, "bad-request");
+    };
     let inner = node.lock();
     let found = inner
         .chain
         .blocks
         .iter()
         .rev()
-        .find(|block| block.hash().to_string() == hash);
+        .find(|block| block.hash() == hash);
     found.map_or_else(
         || problem(404, "not-found"),
         |block| block.raw().clone().into_response(),

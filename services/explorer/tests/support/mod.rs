@@ -1,11 +1,11 @@
 //! An explorer in front of a node that is a double: a real regtest chain behind the node's REST.
-#![allow(dead_code, reason = "each test file uses another part")]
+#![allow(dead_code, unused_imports, reason = "each test file uses another part")]
 
 mod chain;
 mod fake_node;
 
-pub use chain::{Chain, anyone_can_spend, p2wpkh, pay};
-pub use fake_node::FakeNode;
+pub(crate) use chain::{Chain, p2wpkh, pay};
+pub(crate) use fake_node::FakeNode;
 
 use std::path::Path;
 use std::time::Duration;
@@ -21,23 +21,23 @@ use tokio::task::JoinHandle;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A running explorer.
-pub struct Running {
-    pub url: String,
-    pub root_url: String,
-    pub client: Client,
+pub(crate) struct Running {
+    pub(crate) url: String,
+    pub(crate) root_url: String,
+    pub(crate) client: Client,
     shutdown: Shutdown,
     task: JoinHandle<Result<(), ExplorerError>>,
 }
 
 /// Runs an explorer in a directory, and waits until its index is at the node's tip.
-pub async fn start(node: &FakeNode, data: &Path) -> Running {
+pub(crate) async fn start(node: &FakeNode, data: &Path) -> Running {
     let running = start_with(ExplorerConfig::new(node.url(), data)).await;
     running.wait_ready().await;
     running
 }
 
 /// Runs an explorer without waiting.
-pub async fn start_with(config: ExplorerConfig) -> Running {
+pub(crate) async fn start_with(config: ExplorerConfig) -> Running {
     let bind = || async { TcpListener::bind("127.0.0.1:0").await.expect("a port") };
     let (main, root) = (bind().await, bind().await);
     let url = format!("http://{}", main.local_addr().expect("an address"));
@@ -62,7 +62,7 @@ pub async fn start_with(config: ExplorerConfig) -> Running {
 }
 
 impl Running {
-    pub async fn wait_ready(&self) {
+    pub(crate) async fn wait_ready(&self) {
         self.wait_until("the explorer is ready", |running| async move {
             let sent = running
                 .client
@@ -75,7 +75,7 @@ impl Running {
     }
 
     /// Asks again and again until a fact holds.
-    pub async fn wait_until<'r, F, T>(&'r self, what: &str, fact: F)
+    pub(crate) async fn wait_until<'r, F, T>(&'r self, what: &str, fact: F)
     where
         F: Fn(&'r Self) -> T,
         T: Future<Output = bool>,
@@ -91,14 +91,14 @@ impl Running {
     }
 
     /// Waits until the last block is `hash`.
-    pub async fn wait_tip(&self, hash: &str) {
+    pub(crate) async fn wait_tip(&self, hash: &str) {
         self.wait_until("the tip", |running| async move {
             running.text("/api/blocks/tip/hash").await == hash
         })
         .await;
     }
 
-    pub async fn get(&self, path: &str) -> Response {
+    pub(crate) async fn get(&self, path: &str) -> Response {
         self.client
             .get(format!("{}{path}", self.url))
             .send()
@@ -106,11 +106,11 @@ impl Running {
             .expect("an answer")
     }
 
-    pub async fn text(&self, path: &str) -> String {
+    pub(crate) async fn text(&self, path: &str) -> String {
         self.get(path).await.text().await.expect("text")
     }
 
-    pub async fn json(&self, path: &str) -> Value {
+    pub(crate) async fn json(&self, path: &str) -> Value {
         let response = self.get(path).await;
         assert_eq!(response.status(), 200, "{path}");
         assert_eq!(
@@ -122,7 +122,7 @@ impl Running {
     }
 
     /// Status and text.
-    pub async fn refusal(&self, path: &str) -> (u16, String) {
+    pub(crate) async fn refusal(&self, path: &str) -> (u16, String) {
         let response = self.get(path).await;
         (
             response.status().as_u16(),
@@ -130,7 +130,7 @@ impl Running {
         )
     }
 
-    pub async fn post(&self, path: &str, body: impl Into<reqwest::Body>) -> (u16, String) {
+    pub(crate) async fn post(&self, path: &str, body: impl Into<reqwest::Body>) -> (u16, String) {
         let sent = self
             .client
             .post(format!("{}{path}", self.url))
@@ -144,13 +144,13 @@ impl Running {
         )
     }
 
-    pub async fn stop(self) -> Result<(), ExplorerError> {
+    pub(crate) async fn stop(self) -> Result<(), ExplorerError> {
         self.shutdown.begin();
         self.ended().await
     }
 
     /// Waits for the service to end by itself.
-    pub async fn ended(self) -> Result<(), ExplorerError> {
+    pub(crate) async fn ended(self) -> Result<(), ExplorerError> {
         tokio::time::timeout(PATIENCE, self.task)
             .await
             .expect("in time")

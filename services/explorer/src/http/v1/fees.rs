@@ -40,7 +40,7 @@ pub(crate) struct FeesBody {
 pub(crate) async fn recommended(State(explorer): State<Explorer>) -> Answer {
     let pool = explorer.snapshot().await?.pool;
     let fees = pool.projection().recommended();
-    let whole = |rate: f64| rate.ceil() as u64;
+    let whole = |rate: f64| crate::text::whole(rate.ceil());
     let body = FeesBody {
         fastest_fee: whole(fees.fastest),
         half_hour_fee: whole(fees.half_hour),
