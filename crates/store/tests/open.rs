@@ -217,10 +217,12 @@ async fn a_commit_that_is_dropped_midway_leaves_nothing() {
         let mut commit = Box::pin(store.writer.commit(&batch));
         for _ in 0..steps {
             let polled = futures_util::poll!(&mut commit);
-            assert!(
-                polled.is_pending(),
-                "the commit takes more than {steps} steps"
-            );
+            if polled.is_ready() {
+                // On a busy machine the database's thread may get further between two steps
+                // than this one; then there is nothing left to drop.
+                assert!(steps > 1, "a commit takes more than one step");
+                return;
+            }
             tokio::time::sleep(std::time::Duration::from_micros(300)).await;
         }
         drop(commit);
