@@ -15,6 +15,7 @@ pub const ALLOWED: &[(&str, &[&str])] = &[
     ("synod-script", &["synod-primitives", "synod-sigcheck"]),
     ("synod-chainspec", &["synod-primitives"]),
     ("synod-blockfile", &["synod-primitives"]),
+    ("synod-seal", &["synod-primitives", "synod-sigcheck"]),
     (
         "synod-ledger",
         &[
@@ -34,7 +35,7 @@ pub const ALLOWED: &[(&str, &[&str])] = &[
             "synod-ledger",
         ],
     ),
-    ("synod-engine", &["synod-primitives", "synod-chainspec"]),
+    ("synod-engine", &["synod-primitives", "synod-seal"]),
     (
         "synod-engine-pow",
         &["synod-primitives", "synod-chainspec", "synod-engine"],
@@ -48,6 +49,7 @@ pub const ALLOWED: &[(&str, &[&str])] = &[
             "synod-chainspec",
             "synod-ledger",
             "synod-mempool",
+            "synod-seal",
             "synod-engine",
             "synod-engine-pow",
         ],

@@ -8,10 +8,11 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use synod_engine::Engine;
+use synod_engine::{Engine, Input};
 use synod_ledger::{CheckedBlock, CoinsCache, ContextualBlock, Rules, SignatureCache};
 use synod_primitives::{Block, BlockHash, Height};
 
+use crate::feed::Agreement;
 use crate::orphans::OrphanBlocks;
 use crate::recent::RecentBlocks;
 use crate::refused::RefusedHeaders;
@@ -45,6 +46,7 @@ pub struct Chain {
     pub(crate) memory: InMemory,
     pub(crate) settings: ChainSettings,
     pub(crate) pool: rayon::ThreadPool,
+    pub(crate) agreement: Agreement,
 }
 
 /// What the chain knows and storage does not yet.
@@ -179,8 +181,9 @@ impl Chain {
         if let Some(refusal) = self.known_refusal(hash) {
             return Err(refusal);
         }
+        let proof = self.engine.proof_of(block);
         self.engine
-            .check_header_alone(block.header(), &[])
+            .check_header_alone(block.header(), &proof)
             .map_err(|error| self.refuse_header(hash, &error))?;
         let checked = self.check_block(Arc::clone(block))?;
         let Some(parent) = self.tree.find(block.header().previous_block_hash) else {
@@ -188,7 +191,7 @@ impl Chain {
         };
         let id = match self.tree.find(hash) {
             Some(id) => id,
-            None => self.insert_checked_header(parent, block.header(), now)?,
+            None => self.insert_checked_header(parent, block.header(), &proof, now)?,
         };
         if !self.tree.entry(parent).record.status.has_block() {
             // Its header is known, its parent's block is not: it waits like an orphan.
@@ -205,6 +208,7 @@ impl Chain {
         self.work.bytes += block.size();
         self.work.blocks.push((hash, block.raw().clone()));
         self.memory.recent.insert(contextual);
+        self.tell_stored(id, block);
         Ok(Some(id))
     }
 
@@ -241,6 +245,7 @@ impl Chain {
             self.tree.set_status(descendant, status);
             self.work.dirty.insert(descendant);
         }
+        self.tell(Input::Rejected(at));
     }
 
     /// Moves to the branch that the engine prefers, until none is preferred to the tip.
@@ -301,15 +306,18 @@ impl Chain {
         let block = self.block(hash)?;
         self.disconnect_coins(&block)?;
         self.tree.shrink_active();
+        self.tell(Input::Disconnected(hash));
         Ok(())
     }
 
     fn connect(&mut self, id: EntryId, cache: &dyn SignatureCache) -> Result<(), NodeError> {
         let hash = self.tree.entry(id).record.hash;
         let block = self.contextual_block(id)?;
+        let stored = self.check_proposer(id, block.block())?;
         let was_valid = self.tree.entry(id).record.status == Status::Valid;
         let undo = self.connect_coins(&block, (!was_valid).then_some(cache))?;
         self.tree.extend_active(id);
+        self.tell_connected(stored);
         if !was_valid {
             self.tree.set_status(id, Status::Valid);
             self.work.dirty.insert(id);

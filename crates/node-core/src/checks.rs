@@ -68,6 +68,7 @@ impl Chain {
         &mut self,
         parent: EntryId,
         header: &Header,
+        proof: &[u8],
         now: u64,
     ) -> Result<EntryId, Refusal> {
         let below = &self.tree.entry(parent).record;
@@ -83,7 +84,7 @@ impl Chain {
         };
         let hash = header.block_hash();
         self.engine
-            .check_header(header, context.height, &self.tree.ancestry(parent))
+            .check_header(header, proof, context.height, &self.tree.ancestry(parent))
             .map_err(|error| self.refuse_header(hash, &error))?;
         check_header(header, &context, &self.rules).map_err(|error| {
             let refusal = Refusal::from(&BlockError::from(error));
@@ -123,7 +124,7 @@ impl Chain {
                 let detail = "the first header's parent is not known";
                 Refusal::new("prev-blk-not-found", detail, Blame::Nobody)
             })?;
-            last = Some(self.insert_checked_header(parent, header, now)?);
+            last = Some(self.insert_checked_header(parent, header, proof, now)?);
         }
         Ok(last)
     }

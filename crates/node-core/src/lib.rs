@@ -12,6 +12,7 @@ mod chain;
 mod checks;
 mod coins;
 mod event;
+mod feed;
 mod memory;
 mod node;
 mod open;

@@ -1,12 +1,13 @@
 //! Opening a chain on what storage has.
 
 use synod_chainspec::{ChainSpec, EngineSpec, genesis_block};
-use synod_engine::Engine;
+use synod_engine::{Engine, Input};
 use synod_engine_pow::ProofOfWork;
 use synod_ledger::{CoinsCache, HashKey, Rules};
 use synod_primitives::{Block, BlockHash};
 
 use crate::chain::{Chain, ChainSettings, InMemory, Unwritten};
+use crate::feed::Agreement;
 use crate::storage::{Batch, ChainChange, CoinsFlush, Storage, StorageError, Stored};
 use crate::tree::{BlockTree, EntryId};
 use crate::verdict::NodeError;
@@ -60,7 +61,11 @@ impl Chain {
             memory: InMemory::default(),
             settings,
             pool,
+            agreement: Agreement::default(),
         };
+        chain.tell(Input::Restart {
+            records: Vec::new(),
+        });
         let coins_tip = stored.coins_tip.unwrap_or(genesis.hash());
         chain.bring_coins_from(coins_tip)?;
         Ok(chain)

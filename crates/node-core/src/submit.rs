@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use synod_engine::Millis;
 use synod_ledger::{NoSignatureCache, SignatureCache};
 use synod_primitives::{Block, BlockHash, CompactTarget, Header, Height, Work};
 
@@ -24,6 +25,7 @@ impl Chain {
         durability: Durability,
         cache: &dyn SignatureCache,
     ) -> Result<Submission, StorageError> {
+        self.agreement.now = Millis::from_seconds(now);
         let mut steps = Vec::with_capacity(raws.len());
         for raw in raws {
             steps.push(self.take_in(raw, now, cache)?);

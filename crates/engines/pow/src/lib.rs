@@ -80,6 +80,7 @@ impl Engine for ProofOfWork {
     fn check_header(
         &self,
         header: &Header,
+        _proof: &[u8],
         height: Height,
         ancestry: &dyn Ancestry,
     ) -> Result<(), HeaderError> {

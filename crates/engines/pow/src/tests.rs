@@ -1,6 +1,9 @@
+use std::sync::Arc;
+
+use bytes::Bytes;
 use proptest::prelude::*;
 use synod_chainspec::{ChainSpec, EngineSpec};
-use synod_engine::contract;
+use synod_engine::{Connected, Input, Millis, PeerId, StoredBlock, TimerId, contract};
 use synod_primitives::{BlockHash, MerkleRoot};
 
 use super::*;
@@ -75,9 +78,9 @@ fn a_bootstrap_block_has_the_time_that_the_spec_fixes() {
     let engine = engine("devnet");
     let branch = devnet_branch(1, 5, 0);
     let good = header(1_767_225_601, 0x207f_ffff);
-    assert_eq!(engine.check_header(&good, Height(1), &branch), Ok(()));
+    assert_eq!(engine.check_header(&good, &[], Height(1), &branch), Ok(()));
     let late = header(1_767_225_602, 0x207f_ffff);
-    let error = engine.check_header(&late, Height(1), &branch);
+    let error = engine.check_header(&late, &[], Height(1), &branch);
     assert_eq!(error, Err(HeaderError::BadBootstrapTime));
     assert_eq!(engine.required_time(Height(144)), None);
 }
@@ -85,7 +88,7 @@ fn a_bootstrap_block_has_the_time_that_the_spec_fixes() {
 #[test]
 fn wrong_bits_are_refused_with_cores_code() {
     let branch = devnet_branch(144, 5, 0);
-    let error = engine("devnet").check_header(&header(0, 0x207f_ffff), Height(144), &branch);
+    let error = engine("devnet").check_header(&header(0, 0x207f_ffff), &[], Height(144), &branch);
     assert_eq!(error.expect_err("wrong bits").code(), "bad-diffbits");
 }
 
@@ -130,6 +133,44 @@ fn more_work_wins_and_of_equal_work_the_first_seen_stays() {
     assert!(engine.prefers(&end(4, 2), &end(2, 1)));
     assert!(!engine.prefers(&end(2, 2), &end(2, 1)));
     assert!(!engine.prefers(&end(2, 1), &end(4, 2)));
+}
+
+/// Everything that can happen to an engine, twice over.
+fn script() -> contract::Script {
+    let block = synod_chainspec::genesis_block();
+    let stored = Arc::new(StoredBlock::new(&block, Height(0)).expect("it has a coinbase"));
+    let inputs = vec![
+        Input::Restart { records: vec![] },
+        Input::Keys(vec![]),
+        Input::Stored(Arc::clone(&stored)),
+        Input::Connected(Connected {
+            block: stored,
+            stake: Arc::default(),
+        }),
+        Input::Message {
+            from: PeerId(1),
+            bytes: Bytes::from_static(b"?"),
+        },
+        Input::Timer(TimerId(1)),
+        Input::Disconnected(block.hash()),
+        Input::Rejected(block.hash()),
+    ];
+    let times = (0..).map(Millis);
+    times.zip(inputs).collect()
+}
+
+#[test]
+fn it_keeps_the_contract_of_engines_and_asks_for_nothing() {
+    let new = || -> Box<dyn Engine> { Box::new(engine("devnet")) };
+    contract::check_determinism(&new, &script());
+    contract::check_restart_at_every_point(&new, &script());
+    contract::check_disturbed_messages(&new, &script(), 7, 8);
+    let junk = (0..100).map(|n| Bytes::from(vec![0; n]));
+    contract::check_flood(&new, &script(), junk);
+    let mut engine = engine("devnet");
+    for (now, input) in script() {
+        assert_eq!(engine.handle(now, input), []);
+    }
 }
 
 proptest! {

@@ -1,4 +1,4 @@
-//! What every engine must keep, as checks that each engine's tests call.
+//! The order of branches.
 
 use crate::{BranchEnd, Engine};
 
