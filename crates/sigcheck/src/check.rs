@@ -34,7 +34,35 @@ pub(crate) struct Schnorr {
     pub(crate) key: [u8; 32],
     pub(crate) r: [u8; 32],
     pub(crate) s: [u8; 32],
-    pub(crate) message: [u8; 32],
+    pub(crate) message: Message,
+}
+
+/// What a BIP340 signature signs.
+///
+/// Invariant: a message of 32 bytes is always a [`Message::Hash`], so that equal statements are
+/// equal values.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub(crate) enum Message {
+    /// 32 bytes, which is all that transactions ever have; needs no memory of its own.
+    Hash([u8; 32]),
+    /// Bytes of any other length.
+    Bytes(Box<[u8]>),
+}
+
+impl Message {
+    fn of(bytes: &[u8]) -> Self {
+        match bytes.try_into() {
+            Ok(hash) => Self::Hash(hash),
+            Err(_) => Self::Bytes(bytes.into()),
+        }
+    }
+
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        match self {
+            Self::Hash(hash) => hash,
+            Self::Bytes(bytes) => bytes,
+        }
+    }
 }
 
 impl Check {
@@ -54,12 +82,25 @@ impl Check {
         Some(Check(Statement::Ecdsa(Ecdsa { key, r, s, digest })))
     }
 
-    /// States that `signature` (64 bytes) is a BIP340 signature over `message` by the X-only
-    /// `public_key` (32 bytes).
+    /// States that `signature` (64 bytes) is a BIP340 signature over the 32 bytes `message` by the
+    /// X-only `public_key` (32 bytes).
     ///
     /// `None` when a length is wrong, which is a failed check.
     #[must_use]
     pub fn schnorr(public_key: &[u8], signature: &[u8], message: [u8; 32]) -> Option<Check> {
+        Self::schnorr_over(public_key, signature, Message::Hash(message))
+    }
+
+    /// States that `signature` (64 bytes) is a BIP340 signature over a message of any length,
+    /// which is copied, by the X-only `public_key` (32 bytes).
+    ///
+    /// `None` when the length of the key or the signature is wrong, which is a failed check.
+    #[must_use]
+    pub fn schnorr_bytes(public_key: &[u8], signature: &[u8], message: &[u8]) -> Option<Check> {
+        Self::schnorr_over(public_key, signature, Message::of(message))
+    }
+
+    fn schnorr_over(public_key: &[u8], signature: &[u8], message: Message) -> Option<Check> {
         let key = public_key.try_into().ok()?;
         let (r, s) = signature.split_first_chunk::<32>()?;
         let s = s.try_into().ok()?;

@@ -29,7 +29,7 @@ fn is_ecdsa_valid(check: &Ecdsa) -> Option<bool> {
 fn is_schnorr_valid(check: &Schnorr) -> Option<bool> {
     let key = lift_x(&check.key, false)?;
     let s = scalar::from_bytes(&check.s)?;
-    let e = scalar::challenge(&check.r, &check.key, &check.message);
+    let e = scalar::challenge(&check.r, &check.key, check.message.as_bytes());
     let point = combine(&s, &-e, key)?;
     Some(!bool::from(point.y_is_odd()) && point.x()[..] == check.r)
 }

@@ -51,7 +51,7 @@ pub(crate) fn to_lower_half(s: [u8; 32]) -> [u8; 32] {
 }
 
 /// The challenge `e` of BIP340: the tagged hash of R's X, the key and the message, modulo the order.
-pub(crate) fn challenge(r: &[u8; 32], key: &[u8; 32], message: &[u8; 32]) -> Scalar {
+pub(crate) fn challenge(r: &[u8; 32], key: &[u8; 32], message: &[u8]) -> Scalar {
     let hash = CHALLENGE
         .clone()
         .chain_update(r)

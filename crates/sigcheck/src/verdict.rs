@@ -198,7 +198,7 @@ impl Equation {
 
     /// `s G - e P` has X `r` and an even Y (BIP340, verification).
     fn from_schnorr(statement: &Schnorr) -> Option<Equation> {
-        let e = scalar::challenge(&statement.r, &statement.key, &statement.message);
+        let e = scalar::challenge(&statement.r, &statement.key, statement.message.as_bytes());
         Some(Equation {
             a: scalar::from_bytes(&statement.s)?,
             b: -e,
