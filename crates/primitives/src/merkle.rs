@@ -76,6 +76,47 @@ pub fn fold_branch(leaf: [u8; 32], mut position: usize, branch: &[[u8; 32]]) -> 
     })
 }
 
+/// Says whether a transaction id stands at `position` of a block of `count` transactions with
+/// this root.
+///
+/// Security: CVE-2017-12842. Two hashes side by side can be read as a transaction of 64 bytes, so
+/// a branch that is one step longer can lead from a forged transaction, below a true one, to the
+/// root. A branch alone therefore proves nothing: `count` has to be known, which fixes its length.
+/// It is known from the block itself, or from a proof of the coinbase: that proof is as long as
+/// the tree is high, and to forge it takes 2^224 hashes, because a coinbase starts with zeros.
+#[must_use]
+pub fn is_in_tree(
+    txid: [u8; 32],
+    position: usize,
+    branch: &[[u8; 32]],
+    count: usize,
+    root: &[u8; 32],
+) -> bool {
+    position < count
+        && branch.len() == height(count)
+        && has_one_position(txid, position, branch, count)
+        && fold_branch(txid, position, branch) == *root
+}
+
+/// Returns the number of rows above the leaves.
+fn height(count: usize) -> usize {
+    (usize::BITS - count.saturating_sub(1).leading_zeros()) as usize
+}
+
+/// Security: CVE-2012-2459. Equal siblings show the same leaf at two positions; honest trees
+/// have them only at the end of a row of odd length, where the last hash is its own sibling.
+fn has_one_position(leaf: [u8; 32], position: usize, branch: &[[u8; 32]], count: usize) -> bool {
+    let (mut hash, mut at, mut row) = (leaf, position, count);
+    branch.iter().all(|sibling| {
+        let is_alone = at + 1 == row && at.is_multiple_of(2);
+        let is_honest = (hash == *sibling) == is_alone;
+        hash = fold_branch(hash, at, std::slice::from_ref(sibling));
+        at /= 2;
+        row = row.div_ceil(2);
+        is_honest
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -105,6 +146,54 @@ mod tests {
         let forged = root(doubled);
         assert_eq!(forged.hash, honest.hash);
         assert!(forged.is_mutated && !honest.is_mutated);
+    }
+
+    #[test]
+    fn every_leaf_is_in_its_tree_at_its_position_alone() {
+        for count in 1..=17u8 {
+            let root = root(leaves(count)).hash;
+            let count = usize::from(count);
+            for position in 0..count {
+                let row = leaves(u8::try_from(count).expect("small"));
+                let branch = branch(row.clone(), position);
+                let proves = |at, count| is_in_tree(row[position], at, &branch, count, &root);
+                for at in 0..=count {
+                    assert_eq!(proves(at, count), at == position, "{position} of {count}");
+                }
+                assert!(!proves(position, 2 * count), "a longer branch is asked for");
+                let other = is_in_tree([99; 32], position, &branch, count, &root);
+                assert!(!other);
+            }
+        }
+    }
+
+    #[test]
+    fn c17_cve_2017_12842_an_inner_node_is_no_leaf_and_none_hangs_below_a_leaf() {
+        let root = root(leaves(4)).hash;
+        let inner = hash_pair(&[1; 32], &[2; 32]);
+        let other = hash_pair(&[3; 32], &[4; 32]);
+        assert_eq!(fold_branch(inner, 0, &[other]), root);
+        assert!(!is_in_tree(inner, 0, &[other], 4, &root));
+        // The honest transaction of 64 bytes at position 0 is two hashes to its forger.
+        let forged = [5; 32];
+        let honest = hash_pair(&forged, &[6; 32]);
+        let row = vec![honest, [2; 32], [3; 32], [4; 32]];
+        let root = super::root(row.clone()).hash;
+        let mut longer = vec![[6; 32]];
+        longer.extend(branch(row, 0));
+        assert_eq!(fold_branch(forged, 0, &longer), root);
+        assert!(!is_in_tree(forged, 0, &longer, 4, &root));
+        assert!(is_in_tree(honest, 0, &longer[1..], 4, &root));
+    }
+
+    #[test]
+    fn c17_a_doubled_leaf_proves_no_second_position() {
+        let root = root(leaves(3)).hash;
+        let branch = branch(leaves(3), 2);
+        assert_eq!(fold_branch([3; 32], 3, &branch), root);
+        assert!(is_in_tree([3; 32], 2, &branch, 3, &root));
+        assert!(!is_in_tree([3; 32], 3, &branch, 4, &root));
+        assert!(!is_in_tree([3; 32], 2, &branch, 4, &root));
     }
 
     #[test]

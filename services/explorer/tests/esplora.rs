@@ -4,6 +4,7 @@ mod support;
 
 use serde_json::{Value, json};
 use support::{Chain, FakeNode, p2wpkh, pay, start};
+use synod_primitives::merkle;
 use synod_primitives::{hex, sha256};
 
 /// A chain of some blocks with a payment in block 103, and one more in the mempool.
@@ -414,8 +415,19 @@ async fn merkle_proofs_lead_to_the_header() {
                 .to_bytes()
         })
         .collect();
-    let root = synod_primitives::merkle::fold_branch(payment.to_bytes(), 1, &branch);
-    assert_eq!(root, tip.header().merkle_root.to_bytes());
+    let root = tip.header().merkle_root.to_bytes();
+    let count = tip.transactions().len();
+    assert!(merkle::is_in_tree(
+        payment.to_bytes(),
+        1,
+        &branch,
+        count,
+        &root
+    ));
+    // CVE-2017-12842: no proof is given for a node of the tree that is no transaction.
+    let inner = synod_primitives::Txid::from_bytes(root);
+    let answer = explorer.get(&format!("/api/tx/{inner}/merkle-proof")).await;
+    assert_eq!(answer.status(), 404);
     let block = explorer
         .text(&format!("/api/tx/{payment}/merkleblock-proof"))
         .await;
