@@ -18,6 +18,7 @@ use crate::recent::RecentBlocks;
 use crate::refused::RefusedHeaders;
 use crate::storage::{Batch, ChainChange, CoinsFlush, Durability, Status, Storage, StorageError};
 use crate::tree::{BlockTree, EntryId};
+use crate::unknown_rules::{SignalCounts, UnknownRules};
 use crate::verdict::{Accepted, Blame, NodeError, Placement, Refusal};
 
 /// Bytes of blocks and undo data that wait for a commit, past which they are written ahead
@@ -47,6 +48,9 @@ pub struct Chain {
     pub(crate) settings: ChainSettings,
     pub(crate) pool: rayon::ThreadPool,
     pub(crate) agreement: Agreement,
+    pub(crate) signals: SignalCounts,
+    /// As of the last commit.
+    pub(crate) unknown_rules: UnknownRules,
 }
 
 /// What the chain knows and storage does not yet.
@@ -376,7 +380,9 @@ impl Chain {
         if !batch.is_empty() || durability == Durability::Synced {
             self.storage.commit(batch)?;
         }
-        self.work.stored_tip = Some(self.tree.tip());
+        let tip = self.tree.tip();
+        self.work.stored_tip = Some(tip);
+        self.unknown_rules = self.signals.unknown_after(&self.tree, tip);
         Ok(change)
     }
 

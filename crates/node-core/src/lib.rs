@@ -23,6 +23,7 @@ mod storage;
 mod submit;
 mod template;
 mod tree;
+mod unknown_rules;
 mod verdict;
 
 pub use chain::{Chain, ChainSettings, MAX_UNCOMMITTED_BYTES, TipChange};
@@ -36,4 +37,5 @@ pub use storage::{
 pub use submit::{Submission, View};
 pub use template::{BlockTemplate, EXTRA_NONCE_BYTES, FoundWork, TemplateEntry, TemplateParts};
 pub use tree::{BlockTree, Entry, EntryId};
+pub use unknown_rules::{SIGNAL_BITS, SIGNAL_PERIOD, SIGNAL_THRESHOLD, UnknownRules};
 pub use verdict::{Accepted, Blame, NodeError, Placement, Refusal};

@@ -10,6 +10,7 @@ use crate::chain::{Chain, ChainSettings, InMemory, Unwritten};
 use crate::feed::Agreement;
 use crate::storage::{Batch, ChainChange, CoinsFlush, Storage, StorageError, Stored};
 use crate::tree::{BlockTree, EntryId};
+use crate::unknown_rules::{SignalCounts, UnknownRules};
 use crate::verdict::NodeError;
 
 /// Makes the engine that a spec names.
@@ -62,6 +63,8 @@ impl Chain {
             settings,
             pool,
             agreement: Agreement::default(),
+            signals: SignalCounts::default(),
+            unknown_rules: UnknownRules::default(),
         };
         chain.tell(Input::Restart {
             records: Vec::new(),

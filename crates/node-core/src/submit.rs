@@ -10,6 +10,7 @@ use synod_primitives::{Block, BlockHash, CompactTarget, Header, Height, Work};
 use crate::chain::{Chain, TipChange};
 use crate::storage::{Durability, Status, StorageError};
 use crate::tree::EntryId;
+use crate::unknown_rules::UnknownRules;
 use crate::verdict::{Accepted, Blame, NodeError, Placement, Refusal};
 
 impl Chain {
@@ -185,6 +186,7 @@ impl Chain {
             chainwork: record.chainwork,
             median_time: self.tree.median_time_past(tip),
             bits: record.header.bits,
+            unknown_rules: self.unknown_rules,
         }
     }
 }
@@ -218,4 +220,6 @@ pub struct View {
     pub median_time: u32,
     /// The target of the tip.
     pub bits: CompactTarget,
+    /// Rules that others follow and this node does not know.
+    pub unknown_rules: UnknownRules,
 }

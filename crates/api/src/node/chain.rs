@@ -51,6 +51,10 @@ pub struct ChainStatus {
     pub mempool_count: u64,
     /// Peers that have shaken hands.
     pub peer_count: u64,
+    /// What the operator should know, as sentences in Bitcoin Core's words; usually none.
+    #[serde(default)]
+    #[schema(required, examples(json!(["Unknown new rules activated (versionbit 27)"])))]
+    pub warnings: Vec<String>,
 }
 
 /// A digest of all coins at the tip: `GET /v1/state`.

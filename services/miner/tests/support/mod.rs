@@ -167,6 +167,7 @@ async fn chain(State(node): State<FakeNode>) -> Json<ChainStatus> {
         initial_sync: false,
         mempool_count: 0,
         peer_count: 0,
+        warnings: Vec::new(),
     })
 }
 

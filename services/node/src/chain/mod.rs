@@ -5,6 +5,7 @@ mod handle;
 mod index;
 mod storage;
 mod thread;
+pub mod warnings;
 
 pub use digest::StateDigests;
 pub use handle::{ChainHandle, Unavailable};

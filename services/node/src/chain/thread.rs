@@ -5,11 +5,12 @@ use std::thread::JoinHandle;
 
 use arc_swap::ArcSwap;
 use synod_mempool::Options;
-use synod_node_core::{Event, Node, StorageError};
+use synod_node_core::{Event, Node, StorageError, UnknownRules};
 use synod_primitives::Transaction;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::handle::{Admission, ChainHandle, Changes, MAX_WAITING_REQUESTS, Reply, Request};
+use super::warnings;
 
 /// The most transactions that are verified together.
 const MAX_ADMITTED_TOGETHER: usize = 256;
@@ -41,6 +42,7 @@ pub fn spawn(node: Node, clock: fn() -> u64) -> std::io::Result<Running> {
     let (news, news_out) = mpsc::channel(MAX_WAITING_NEWS);
     let (changes, watching) = watch::channel(Changes::default());
     let view = Arc::new(ArcSwap::from_pointee(node.view()));
+    warnings::log_changes(UnknownRules::default(), view.load().unknown_rules);
     let handle = ChainHandle {
         requests,
         view: Arc::clone(&view),
@@ -142,7 +144,10 @@ impl ChainThread {
         let has_mempool = events.iter().any(is_about_mempool);
         let has_tip = !events.iter().all(is_about_mempool);
         if has_tip {
-            self.publisher.view.store(Arc::new(self.node.view()));
+            let view = self.node.view();
+            let before = self.publisher.view.load().unknown_rules;
+            warnings::log_changes(before, view.unknown_rules);
+            self.publisher.view.store(Arc::new(view));
         }
         self.publisher.changes.send_modify(|changes| {
             changes.tip += u64::from(has_tip);

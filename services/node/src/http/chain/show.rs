@@ -8,6 +8,7 @@ use synod_api::{HashHex, NumberHex};
 use synod_node_core::View;
 use synod_service::ApiError;
 
+use crate::chain::warnings;
 use crate::http::mempool::read;
 use crate::http::render::{answer, block_hash, finalized};
 use crate::state::AppState;
@@ -34,6 +35,7 @@ use crate::state::AppState;
             "initial_sync": false,
             "mempool_count": 0,
             "peer_count": 0,
+            "warnings": [],
         })),
         (status = 304, description = "The answer is the one that the client has"),
     )
@@ -62,6 +64,7 @@ fn status(state: &AppState) -> ChainStatus {
         initial_sync: is_behind(state, &view),
         mempool_count: read(state).len() as u64,
         peer_count: state.peers.connected() as u64,
+        warnings: warnings::active(view.unknown_rules),
     }
 }
 

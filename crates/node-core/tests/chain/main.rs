@@ -1,0 +1,8 @@
+//! What a chain promises: the branch with most work, the same coins however it got there, and
+//! nothing lost at any commit.
+
+mod branches;
+mod commits;
+mod kit;
+mod mutations;
+mod unknown_rules;
