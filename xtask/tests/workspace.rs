@@ -11,3 +11,9 @@ fn everything_linked_has_a_licence_that_goes_with_ours() {
     let violations = xtask::licences::violations().expect("cargo metadata");
     assert!(violations.is_empty(), "{violations:#?}");
 }
+
+#[test]
+fn every_attack_in_the_list_has_a_test_that_exists() {
+    let violations = xtask::attacks::violations().expect("the list");
+    assert!(violations.is_empty(), "{violations:#?}");
+}
