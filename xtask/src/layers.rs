@@ -55,6 +55,7 @@ pub const ALLOWED: &[(&str, &[&str])] = &[
         ],
     ),
     ("synod-store", &["synod-primitives", "synod-ledger"]),
+    ("synod-faults", &[]),
     ("synod-api", &[]),
     (
         "synod-gossip",

@@ -334,6 +334,7 @@ impl Chain {
     /// Writes blocks and undo data before the change of the active chain that needs them:
     /// a huge reorganisation must not hold them all in memory.
     fn write_ahead(&mut self) -> Result<(), StorageError> {
+        self.storage.retry()?;
         let batch = Batch {
             durability: Durability::Deferred,
             ..self.take_unwritten()
@@ -359,8 +360,12 @@ impl Chain {
     /// commit.
     ///
     /// # Errors
-    /// Storage failed; the chain must then be opened again.
+    /// Storage failed; the chain must then be opened again, unless it was full: then
+    /// [`Chain::settle`] goes on from here.
     pub(crate) fn commit(&mut self, durability: Durability) -> Result<TipChange, StorageError> {
+        // Correctness: nothing is taken out of the work while an earlier batch waits for room,
+        // so at most one batch ever waits.
+        self.storage.retry()?;
         let change = self.change_since_commit();
         let mut batch = self.take_unwritten();
         batch.durability = durability;

@@ -391,6 +391,17 @@ impl Node {
         (entries.collect(), chosen.fees)
     }
 
+    /// Goes on after [`StorageError::Full`]: writes what there was no room for and lets the tip
+    /// settle. Without such a failure before it does no harm.
+    ///
+    /// # Errors
+    /// There is still no room, or storage failed.
+    pub fn resume(&mut self, now: u64) -> Result<(), StorageError> {
+        self.chain.storage.retry()?;
+        let change = self.chain.settle(&*read(&self.mempool))?;
+        self.follow(&change, now)
+    }
+
     /// Writes all changed coins.
     ///
     /// # Errors

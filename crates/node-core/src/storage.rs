@@ -128,10 +128,11 @@ pub struct Stored {
     pub coins_tip: Option<BlockHash>,
 }
 
-/// A failure of storage; the node stops deciding until it is opened again.
+/// A failure of storage. Only after [`StorageError::Full`] can the node go on; after the others
+/// it stops deciding until it is opened again.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum StorageError {
-    /// There is no room; the node can go on when there is.
+    /// There is no room; the node can go on when there is ([`Storage::retry`]).
     #[error("storage is full: {0}")]
     Full(String),
     /// What was read is not what was written.
@@ -172,6 +173,16 @@ pub trait Storage: Send {
     /// Writes a batch in one transaction.
     ///
     /// # Errors
-    /// Storage failed; then nothing of the batch is there.
+    /// Storage failed; then nothing of the batch is there. After [`StorageError::Full`] storage
+    /// keeps the batch in memory and answers reads as if it were written, since the caller's
+    /// own state is past it; no other batch comes before [`Storage::retry`] has succeeded.
     fn commit(&mut self, batch: Batch) -> Result<(), StorageError>;
+
+    /// Writes the batch that there was no room for, if there is one.
+    ///
+    /// # Errors
+    /// As [`Storage::commit`]; there may still be no room.
+    fn retry(&mut self) -> Result<(), StorageError> {
+        Ok(())
+    }
 }

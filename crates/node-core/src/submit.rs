@@ -102,7 +102,7 @@ impl Chain {
         }
     }
 
-    /// Lets the tip settle without a new block, after a start.
+    /// Lets the tip settle without a new block: after a start, and when there is room again.
     ///
     /// # Errors
     /// Storage failed; the chain must then be opened again.

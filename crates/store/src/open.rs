@@ -105,11 +105,13 @@ impl Store {
         let path = directory.prepare_database()?;
         let base = SqliteConnectOptions::new().filename(&path);
         check_kind(&path, &base).await?;
-        let mut connection = connect(&writer_options(&base, options), &path).await?;
+        let writing = writer_options(&base, options);
+        let mut connection = connect(&writing, &path).await?;
         MIGRATIONS.run(&mut connection).await?;
         let state = check_identity(&mut connection, identity).await?;
         let mark = check_mark(directory.path(), &state, options.accept_older)?;
-        let checkpoints = writer_options(&base, options)
+        let checkpoints = writing
+            .clone()
             .pragma("cache_size", "-1024")
             .busy_timeout(CHECKPOINT_TIMEOUT);
         let maintenance = Maintenance::new(
@@ -127,7 +129,7 @@ impl Store {
             .test_before_acquire(false)
             .connect_lazy_with(reader_options(&base, options));
         Ok(Self {
-            writer: Writer::new(connection, mark, Arc::clone(&directory)),
+            writer: Writer::new(connection, writing, mark, Arc::clone(&directory)),
             reader: Reader::new(pool, directory),
             maintenance,
         })

@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use sqlx::{Connection as _, SqliteConnection};
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection};
 use synod_primitives::{BlockHash, Height};
 
 use crate::batch::{Batch, Durability};
@@ -37,6 +38,12 @@ impl Known {
 #[derive(Debug)]
 pub struct Writer {
     connection: SqliteConnection,
+    options: SqliteConnectOptions,
+    /// Whether a call failed on this connection.
+    ///
+    /// Correctness: when there is no room SQLite takes the transaction back by itself, of which
+    /// sqlx does not hear; the next call starts on a new connection.
+    has_failed: bool,
     mark: MarkFile,
     /// The setting of `PRAGMA synchronous`, once it is known.
     durability: Option<Durability>,
@@ -53,11 +60,14 @@ pub struct Writer {
 impl Writer {
     pub(crate) fn new(
         connection: SqliteConnection,
+        options: SqliteConnectOptions,
         mark: MarkFile,
         directory: Arc<DataDirectory>,
     ) -> Self {
         Self {
             connection,
+            options,
+            has_failed: false,
             mark,
             durability: None,
             has_deferred: false,
@@ -79,6 +89,13 @@ impl Writer {
         if batch.is_empty() && !is_sync {
             return Ok(());
         }
+        self.renew().await?;
+        let result = self.try_commit(batch).await;
+        self.has_failed = result.is_err();
+        result
+    }
+
+    async fn try_commit(&mut self, batch: &Batch) -> Result<(), StoreError> {
         let mut known = self.take_known().await?;
         self.set_durability(batch.durability).await?;
         let mut transaction = self.connection.begin_with("BEGIN IMMEDIATE").await?;
@@ -95,6 +112,13 @@ impl Writer {
     /// # Errors
     /// The database failed; nothing is removed then.
     pub async fn prune_blocks(&mut self, below: Height, limit: u32) -> Result<Height, StoreError> {
+        self.renew().await?;
+        let result = self.try_prune(below, limit).await;
+        self.has_failed = result.is_err();
+        result
+    }
+
+    async fn try_prune(&mut self, below: Height, limit: u32) -> Result<Height, StoreError> {
         let mut known = self.take_known().await?;
         let from = known.state.pruned_below;
         let reached = Height(from.0.saturating_add(limit.max(1)).min(below.0));
@@ -123,6 +147,21 @@ impl Writer {
         self.commit(&Batch::default()).await?;
         self.mark.sync()?;
         self.connection.close().await?;
+        Ok(())
+    }
+
+    /// Replaces a connection on which a call failed.
+    async fn renew(&mut self) -> Result<(), StoreError> {
+        if !self.has_failed {
+            return Ok(());
+        }
+        let connection = self.options.connect().await?;
+        let failed = std::mem::replace(&mut self.connection, connection);
+        self.durability = None;
+        self.known = None;
+        // It is of no use any more, however it ends.
+        let _ = failed.close_hard().await;
+        self.has_failed = false;
         Ok(())
     }
 

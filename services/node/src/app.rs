@@ -7,6 +7,7 @@
 //! | peers | one session a peer | at the soft step |
 //! | listeners | HTTP | at the soft step, after open requests |
 //! | upkeep | checkpoints, expiry of the mempool | at the soft step |
+//! | room | readiness while the disk is full, and the way back | at the soft step |
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -20,7 +21,7 @@ use synod_gossip::{Identity as PeerIdentity, PeerTable, PeerUrl, UrlPolicy};
 use synod_mempool::Policy;
 use synod_node_core::{ChainSettings, Node, Settings, StorageError};
 use synod_service::{AccessPolicy, EventLog, Health, Limits, Shutdown, Token, serve};
-use synod_store::{Identity, Maintenance, Options, Store};
+use synod_store::{Identity, Maintenance, Options, Store, StoreError};
 use tokio::net::TcpListener;
 use tokio::time::{MissedTickBehavior, interval};
 
@@ -29,6 +30,7 @@ use crate::config::NodeConfig;
 use crate::http::{self, Wiring};
 use crate::news;
 use crate::port::ChainPort;
+use crate::room;
 use crate::state::{AppState, Parts, clock};
 use crate::templates::Templates;
 
@@ -173,6 +175,9 @@ pub async fn run(
     let upkeep = tokio::spawn(keep_up(state.clone(), maintenance, shutdown.clone()));
     let health = Health::default();
     health.check("chain").pass();
+    let storage = health.check("storage");
+    storage.pass();
+    let room = tokio::spawn(room::watch(state.chain.clone(), storage, shutdown.clone()));
     let wiring = |has_dev| Wiring {
         limits: Limits {
             max_streams: 512,
@@ -210,11 +215,13 @@ pub async fn run(
     let (served, second, ()) = tokio::join!(main, second, watch);
     sessions.cancel();
     peers.ended().await;
-    upkeep.await.context("upkeep")?;
+    let kept_up = upkeep.await.context("upkeep")?;
+    room.await.context("watching for room")?;
     state.chain.stop().await;
     telling.await.context("passing on events")?;
     let ended = tokio::task::spawn_blocking(move || thread.join()).await?;
     ended.map_err(|_| anyhow!("the chain thread panicked"))??;
+    kept_up.context("the database's log could not be moved")?;
     served?;
     second
 }
@@ -234,7 +241,14 @@ async fn watch_thread(thread: &JoinHandle<Result<(), StorageError>>, shutdown: &
     }
 }
 
-async fn keep_up(state: AppState, mut maintenance: Maintenance, shutdown: Shutdown) {
+/// # Errors
+/// The operating system failed to write: what it took before may be lost, so only a restart is
+/// safe, and the service is told to stop.
+async fn keep_up(
+    state: AppState,
+    mut maintenance: Maintenance,
+    shutdown: Shutdown,
+) -> Result<(), StoreError> {
     let mut ticks = interval(UPKEEP);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -249,13 +263,22 @@ async fn keep_up(state: AppState, mut maintenance: Maintenance, shutdown: Shutdo
         if let Err(error) = expired.await {
             tracing::debug!(%error, "upkeep skipped");
         }
-        if let Err(error) = maintenance.checkpoint().await {
-            tracing::warn!(%error, "the database's log was not moved");
+        match maintenance.checkpoint().await {
+            Ok(_) => {}
+            Err(error) if error.is_transient() => {
+                tracing::warn!(%error, "the database's log was not moved");
+            }
+            Err(error) => {
+                tracing::error!(%error, "storage failed; the node stops");
+                shutdown.begin();
+                return Err(error);
+            }
         }
     }
     if let Err(error) = maintenance.close().await {
         tracing::warn!(%error, "closing the database");
     }
+    Ok(())
 }
 
 fn random_node_id() -> Result<NodeIdHex> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::http::StatusCode;
 use synod_api::HashHex;
 use synod_mempool::Rejected;
-use synod_node_core::{Blame, NodeError, Refusal};
+use synod_node_core::{Blame, NodeError, Refusal, StorageError};
 use synod_service::ApiError;
 use synod_store::StoreError;
 
@@ -13,6 +13,10 @@ use crate::chain::Unavailable;
 
 /// When a client may try again that met a full queue.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
+/// When a client may try again that met a full disk.
+const RETRY_AFTER_FULL: Duration = Duration::from_secs(10);
+/// The code of a node whose disk is full.
+pub const STORAGE_FULL: &str = "storage-full";
 
 /// Translates a refusal of a block.
 #[must_use]
@@ -46,6 +50,7 @@ pub fn rejected(rejected: &Rejected) -> ApiError {
 pub fn node(error: NodeError) -> ApiError {
     match error {
         NodeError::Refused(refusal) => refused(refusal),
+        NodeError::Storage(StorageError::Full(_)) => storage_full(),
         NodeError::Storage(error) => ApiError::internal(error),
     }
 }
@@ -66,5 +71,12 @@ pub fn unavailable(error: Unavailable) -> ApiError {
         Unavailable::Busy => ApiError::overloaded("Too many requests wait for the chain.")
             .with_retry_after(RETRY_AFTER),
         Unavailable::Stopped => ApiError::unavailable("The node is stopping."),
+        Unavailable::StorageFull => storage_full(),
     }
+}
+
+fn storage_full() -> ApiError {
+    let detail = "The node's disk is full: it reads, and takes in nothing until there is room.";
+    ApiError::new(StatusCode::SERVICE_UNAVAILABLE, STORAGE_FULL, detail)
+        .with_retry_after(RETRY_AFTER_FULL)
 }

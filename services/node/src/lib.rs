@@ -18,6 +18,7 @@ pub mod mining;
 mod news;
 pub mod payout;
 pub mod port;
+mod room;
 pub mod state;
 pub mod templates;
 pub mod tools;

@@ -6,7 +6,7 @@ use synod_mempool::{Class, Options, Rejected};
 use synod_node_core::{Accepted, Blame, Durability, Placement, Refusal};
 use synod_primitives::{BlockHash, Header, Transaction, Wtxid};
 
-use crate::chain::{ChainHandle, Unavailable};
+use crate::chain::ChainHandle;
 
 /// Gossip's way to the chain thread.
 #[derive(Clone)]
@@ -36,7 +36,7 @@ impl NodePort for ChainPort {
     }
 
     async fn locator(&self) -> Vec<BlockHash> {
-        let locator = self.chain.run(|node, _| {
+        let locator = self.chain.look(|node, _| {
             let tree = node.chain().tree();
             Ok(tree.locator(tree.tip()))
         });
@@ -84,7 +84,7 @@ impl NodePort for ChainPort {
     }
 
     async fn knows_block(&self, hash: BlockHash) -> bool {
-        let known = self.chain.run(move |node, _| {
+        let known = self.chain.look(move |node, _| {
             let tree = node.chain().tree();
             let status = tree.find(hash).map(|id| &tree.entry(id).record.status);
             Ok(status.is_some_and(|status| status.has_block() || status.is_failed()))
@@ -113,7 +113,7 @@ impl NodePort for ChainPort {
             verdicts.push(match admission {
                 Ok(Ok(_)) => Verdict::Accepted,
                 Ok(Err(rejected)) => transaction_verdict(&rejected),
-                Err(Unavailable::Busy | Unavailable::Stopped) => Verdict::Unavailable,
+                Err(_) => Verdict::Unavailable,
             });
         }
         verdicts

@@ -1,17 +1,18 @@
 //! How the rest of the node speaks to the chain thread.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use arc_swap::ArcSwap;
 use synod_mempool::{Accepted as Admitted, Options, Rejected};
-use synod_node_core::{Node, SharedMempool, View};
+use synod_node_core::{Node, SharedMempool, StorageError, View};
 use synod_primitives::Transaction;
 use tokio::sync::{mpsc, oneshot, watch};
 
 /// The most requests that wait for the chain thread; past it they are refused.
 pub(super) const MAX_WAITING_REQUESTS: usize = 1024;
 
-/// The chain thread takes no more requests.
+/// The chain thread does not do what it was asked.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum Unavailable {
     /// Too many requests wait already.
@@ -20,28 +21,45 @@ pub enum Unavailable {
     /// The node is stopping, or its storage failed.
     #[error("the node is stopping")]
     Stopped,
+    /// There is no room in storage; reads go on.
+    #[error("there is no room in storage")]
+    StorageFull,
 }
 
 /// What is to be done on the chain thread; the answer goes out once readers see the change.
-pub(super) type Job = Box<dyn FnOnce(&mut Node, u64) -> Outcome + Send>;
+/// Without a node it only says that there is no room.
+pub(super) type Job = Box<dyn FnOnce(Option<&mut Node>, u64) -> Outcome + Send>;
 /// Sends the answer.
 pub(super) type Reply = Box<dyn FnOnce() + Send>;
 /// A job that ran: its reply, and whether storage still works.
-pub(super) type Outcome = Result<Reply, synod_node_core::StorageError>;
+pub(super) type Outcome = Result<Reply, StorageError>;
 /// What came of a transaction.
 pub(super) type Admission = Result<Admitted, Rejected>;
+/// Where whoever submitted a transaction waits.
+pub(super) type AdmissionReply = oneshot::Sender<Result<Admission, Unavailable>>;
+
+/// Whether a job changes what the node has.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Purpose {
+    /// It does: without room it is refused.
+    Change,
+    /// It only looks.
+    Look,
+}
 
 /// A request to the chain thread.
 pub(super) enum Request {
     /// Anything.
-    Run(Job),
+    Run(Purpose, Job),
+    /// To see whether there is room again.
+    Resume,
     /// The end: what waits behind it is not done any more.
     Stop,
     /// A transaction for the mempool: those that wait side by side are verified together.
     Admit {
         transaction: Transaction,
         options: Options,
-        reply: oneshot::Sender<Admission>,
+        reply: AdmissionReply,
     },
 }
 
@@ -52,6 +70,8 @@ pub struct ChainHandle {
     pub(super) view: Arc<ArcSwap<View>>,
     pub(super) mempool: SharedMempool,
     pub(super) changes: watch::Receiver<Changes>,
+    /// Whether there is no room in storage.
+    pub(super) is_full: Arc<AtomicBool>,
 }
 
 /// Counts that grow with every change, for those who wait for one.
@@ -82,31 +102,72 @@ impl ChainHandle {
         self.changes.clone()
     }
 
-    /// Runs a job on the chain thread and returns its result, once readers see what it
-    /// changed. `now` of the job is in seconds since 1970.
+    /// Says whether the node refuses changes because there is no room in storage.
+    #[must_use]
+    pub fn is_storage_full(&self) -> bool {
+        self.is_full.load(Ordering::Acquire)
+    }
+
+    /// Lets the chain thread see whether there is room in storage again.
+    pub async fn resume(&self) {
+        // An error means that the thread has ended.
+        let _ = self.requests.send(Request::Resume).await;
+    }
+
+    /// Runs a job that changes something on the chain thread and returns its result, once
+    /// readers see what it changed. `now` of the job is in seconds since 1970.
+    ///
+    /// # Errors
+    /// The queue is full, the node is stopping, storage failed or has no room.
+    pub async fn run<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&mut Node, u64) -> Result<T, StorageError> + Send + 'static,
+    ) -> Result<T, Unavailable> {
+        self.ask(Purpose::Change, job).await
+    }
+
+    /// Runs a job that only looks; unlike [`ChainHandle::run`] it is done while there is no
+    /// room in storage.
     ///
     /// # Errors
     /// The queue is full, the node is stopping, or storage failed.
-    pub async fn run<T: Send + 'static>(
+    pub async fn look<T: Send + 'static>(
         &self,
-        job: impl FnOnce(&mut Node, u64) -> Result<T, synod_node_core::StorageError> + Send + 'static,
+        job: impl FnOnce(&mut Node, u64) -> Result<T, StorageError> + Send + 'static,
+    ) -> Result<T, Unavailable> {
+        self.ask(Purpose::Look, job).await
+    }
+
+    async fn ask<T: Send + 'static>(
+        &self,
+        purpose: Purpose,
+        job: impl FnOnce(&mut Node, u64) -> Result<T, StorageError> + Send + 'static,
     ) -> Result<T, Unavailable> {
         let (reply, answer) = oneshot::channel();
         let job: Job = Box::new(move |node, now| {
-            let result = job(node, now)?;
+            let result = match node.map(|node| job(node, now)) {
+                Some(Ok(result)) => Ok(result),
+                Some(Err(error)) => {
+                    if let StorageError::Full(_) = error {
+                        let _ = reply.send(Err(Unavailable::StorageFull));
+                    }
+                    return Err(error);
+                }
+                None => Err(Unavailable::StorageFull),
+            };
             Ok(Box::new(move || {
                 // Whoever asked may have gone meanwhile.
                 let _ = reply.send(result);
             }))
         });
-        self.send(Request::Run(job))?;
-        answer.await.map_err(|_| Unavailable::Stopped)
+        self.send(Request::Run(purpose, job))?;
+        answer.await.map_err(|_| Unavailable::Stopped)?
     }
 
     /// Submits a transaction to the mempool.
     ///
     /// # Errors
-    /// The queue is full, the node is stopping, or storage failed.
+    /// The queue is full, the node is stopping, storage failed or has no room.
     pub async fn admit(
         &self,
         transaction: Transaction,
@@ -118,7 +179,7 @@ impl ChainHandle {
             options,
             reply,
         })?;
-        answer.await.map_err(|_| Unavailable::Stopped)
+        answer.await.map_err(|_| Unavailable::Stopped)?
     }
 
     /// Ends the chain thread after the requests before this one.

@@ -15,6 +15,9 @@ pub struct StoreAdapter {
     reader: Reader,
     runtime: Handle,
     index: TransactionIndex,
+    /// The batch that there was no room for. The node core is past it, so reads look into it
+    /// first.
+    unwritten: Option<Batch>,
 }
 
 impl StoreAdapter {
@@ -26,6 +29,7 @@ impl StoreAdapter {
             writer,
             reader,
             runtime,
+            unwritten: None,
         }
     }
 
@@ -73,6 +77,39 @@ impl StoreAdapter {
         found.sort_unstable_by_key(|(at, _)| *at);
         Ok(found)
     }
+
+    /// Splits coins that are asked for into those that the unwritten batch makes, and those
+    /// that it says nothing of. What it deletes is in neither.
+    fn overlaid(&self, outpoints: &[OutPoint]) -> (Vec<(OutPoint, Coin)>, Vec<OutPoint>) {
+        let flush = self.unwritten.as_ref().and_then(|it| it.coins.as_ref());
+        let Some(flush) = flush else {
+            return (Vec::new(), outpoints.to_vec());
+        };
+        let (mut made, mut rest) = (Vec::new(), Vec::new());
+        for outpoint in outpoints {
+            let inserted = flush.inserts.binary_search_by_key(outpoint, |(at, _)| *at);
+            if let Ok(index) = inserted {
+                made.push(flush.inserts[index].clone());
+            } else if flush.deletes.binary_search(outpoint).is_err() {
+                rest.push(*outpoint);
+            }
+        }
+        (made, rest)
+    }
+
+    fn write(&mut self, batch: &Batch) -> Result<(), StorageError> {
+        let moves_tip = batch.chain.is_some();
+        self.runtime
+            .block_on(self.writer.commit(&into_store(batch)))
+            .map_err(failed)?;
+        // In bulk the index is left behind and brought up with the next synced commit.
+        if moves_tip && batch.durability == Durability::Synced {
+            self.runtime
+                .block_on(self.index.catch_up(&mut self.writer))
+                .map_err(failed)?;
+        }
+        Ok(())
+    }
 }
 
 impl Storage for StoreAdapter {
@@ -88,12 +125,20 @@ impl Storage for StoreAdapter {
     }
 
     fn load_block(&mut self, hash: BlockHash) -> Result<Option<Bytes>, StorageError> {
+        let unwritten = self.unwritten.as_ref();
+        if let Some(raw) = unwritten.and_then(|it| find(&it.blocks, hash)) {
+            return Ok(Some(raw));
+        }
         self.runtime
             .block_on(self.reader.block(hash))
             .map_err(failed)
     }
 
     fn load_undo(&mut self, hash: BlockHash) -> Result<Option<Bytes>, StorageError> {
+        let unwritten = self.unwritten.as_ref();
+        if let Some(raw) = unwritten.and_then(|it| find(&it.undo, hash)) {
+            return Ok(Some(raw));
+        }
         self.runtime
             .block_on(self.reader.undo(hash))
             .map_err(failed)
@@ -103,32 +148,46 @@ impl Storage for StoreAdapter {
         &mut self,
         outpoints: &[OutPoint],
     ) -> Result<Vec<(OutPoint, Coin)>, StorageError> {
-        let found = self
+        let (mut found, rest) = self.overlaid(outpoints);
+        let stored = self
             .runtime
-            .block_on(self.find_coins(outpoints))
+            .block_on(self.find_coins(&rest))
             .map_err(failed)?;
-        let decode = |(outpoint, bytes): (OutPoint, Bytes)| match Coin::decode(&bytes) {
-            Ok(coin) => Ok((outpoint, coin)),
-            Err(error) => Err(StorageError::Corrupt(format!("coin {outpoint}: {error}"))),
-        };
-        found.into_iter().map(decode).collect()
+        for (outpoint, bytes) in stored {
+            let coin = Coin::decode(&bytes)
+                .map_err(|error| StorageError::Corrupt(format!("coin {outpoint}: {error}")))?;
+            found.push((outpoint, coin));
+        }
+        found.sort_unstable_by_key(|(outpoint, _)| *outpoint);
+        Ok(found)
     }
 
     fn commit(&mut self, batch: Batch) -> Result<(), StorageError> {
-        let durability = batch.durability;
-        let moves_tip = batch.chain.is_some();
-        let batch = into_store(batch);
-        self.runtime
-            .block_on(self.writer.commit(&batch))
-            .map_err(failed)?;
-        // In bulk the index is left behind and brought up with the next synced commit.
-        if moves_tip && durability == Durability::Synced {
-            self.runtime
-                .block_on(self.index.catch_up(&mut self.writer))
-                .map_err(failed)?;
+        self.retry()?;
+        let written = self.write(&batch);
+        if let Err(StorageError::Full(_)) = written {
+            self.unwritten = Some(batch);
         }
-        Ok(())
+        written
     }
+
+    /// Correctness: a batch whose index found no room is written twice; the second time
+    /// changes nothing.
+    fn retry(&mut self) -> Result<(), StorageError> {
+        let Some(batch) = self.unwritten.take() else {
+            return Ok(());
+        };
+        let written = self.write(&batch);
+        if written.is_err() {
+            self.unwritten = Some(batch);
+        }
+        written
+    }
+}
+
+fn find(blocks: &[(BlockHash, Bytes)], hash: BlockHash) -> Option<Bytes> {
+    let found = blocks.iter().find(|(at, _)| *at == hash);
+    found.map(|(_, raw)| raw.clone())
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "it is given to map_err")]
@@ -157,26 +216,29 @@ fn from_record(record: store::HeaderRecord) -> HeaderRecord {
     }
 }
 
-fn into_record(record: HeaderRecord) -> store::HeaderRecord {
+fn into_record(record: &HeaderRecord) -> store::HeaderRecord {
     store::HeaderRecord {
         hash: record.hash,
         header: record.header,
         proof: Bytes::new(),
         height: record.height,
         chainwork: record.chainwork,
-        status: match record.status {
+        status: match &record.status {
             Status::HeaderOnly => BlockStatus::HeaderOnly,
             Status::Stored => BlockStatus::Stored,
             Status::Valid => BlockStatus::Valid,
-            Status::Failed { code, at } => BlockStatus::Failed { code, at },
+            Status::Failed { code, at } => BlockStatus::Failed {
+                code: code.clone(),
+                at: *at,
+            },
         },
         arrival: record.arrival,
         transaction_count: record.transaction_count,
     }
 }
 
-fn into_store(batch: Batch) -> store::Batch {
-    let chain = batch.chain.map(|change| match change.fork {
+fn into_store(batch: &Batch) -> store::Batch {
+    let chain = batch.chain.as_ref().map(|change| match change.fork {
         // The genesis block is written like any other; the store has none below it.
         (Height::GENESIS, genesis) if change.connected.is_empty() => store::ChainChange {
             fork: None,
@@ -184,22 +246,22 @@ fn into_store(batch: Batch) -> store::Batch {
         },
         fork => store::ChainChange {
             fork: Some(fork),
-            connected: change.connected,
+            connected: change.connected.clone(),
         },
     });
-    let coins = batch.coins.map(|flush| store::CoinsFlush {
+    let coins = batch.coins.as_ref().map(|flush| store::CoinsFlush {
         tip: flush.tip,
         inserts: flush
             .inserts
-            .into_iter()
-            .map(|(outpoint, coin)| (outpoint, Bytes::from(coin.encode())))
+            .iter()
+            .map(|(outpoint, coin)| (*outpoint, Bytes::from(coin.encode())))
             .collect(),
-        deletes: flush.deletes,
+        deletes: flush.deletes.clone(),
     });
     store::Batch {
-        headers: batch.headers.into_iter().map(into_record).collect(),
-        blocks: batch.blocks,
-        undo: batch.undo,
+        headers: batch.headers.iter().map(into_record).collect(),
+        blocks: batch.blocks.clone(),
+        undo: batch.undo.clone(),
         chain,
         coins,
         durability: match batch.durability {

@@ -1,15 +1,19 @@
 //! The thread that owns the node core.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
 use arc_swap::ArcSwap;
 use synod_mempool::Options;
 use synod_node_core::{Event, Node, StorageError, UnknownRules};
 use synod_primitives::Transaction;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, watch};
 
-use super::handle::{Admission, ChainHandle, Changes, MAX_WAITING_REQUESTS, Reply, Request};
+use super::handle::{
+    AdmissionReply, ChainHandle, Changes, MAX_WAITING_REQUESTS, Purpose, Reply, Request,
+    Unavailable,
+};
 use super::warnings;
 
 /// The most transactions that are verified together.
@@ -33,7 +37,8 @@ pub struct Running {
 /// Starts the chain thread on an opened node.
 ///
 /// The thread ends when it is told to, flushes the coins, and returns a failure of storage if
-/// one stopped it.
+/// one stopped it. That there is no room stops nothing: changes are refused until
+/// [`ChainHandle::resume`] finds that there is some.
 ///
 /// # Errors
 /// The system starts no thread.
@@ -43,11 +48,13 @@ pub fn spawn(node: Node, clock: fn() -> u64) -> std::io::Result<Running> {
     let (changes, watching) = watch::channel(Changes::default());
     let view = Arc::new(ArcSwap::from_pointee(node.view()));
     warnings::log_changes(UnknownRules::default(), view.load().unknown_rules);
+    let is_full = Arc::new(AtomicBool::new(false));
     let handle = ChainHandle {
         requests,
         view: Arc::clone(&view),
         mempool: node.mempool(),
         changes: watching,
+        is_full: Arc::clone(&is_full),
     };
     let publisher = Publisher {
         view,
@@ -61,6 +68,7 @@ pub fn spawn(node: Node, clock: fn() -> u64) -> std::io::Result<Running> {
                 node,
                 clock,
                 publisher,
+                is_full,
             }
             .run(inbox)
         })?;
@@ -75,6 +83,7 @@ struct ChainThread {
     node: Node,
     clock: fn() -> u64,
     publisher: Publisher,
+    is_full: Arc<AtomicBool>,
 }
 
 struct Publisher {
@@ -90,7 +99,13 @@ impl ChainThread {
         while let Some(request) = next.take().or_else(|| inbox.blocking_recv()) {
             let replies = match request {
                 Request::Stop => break,
-                Request::Run(job) => vec![job(&mut self.node, (self.clock)())?],
+                Request::Resume => self.resume()?,
+                Request::Run(purpose, job) => {
+                    let is_refused = purpose == Purpose::Change && self.is_full();
+                    let node = (!is_refused).then_some(&mut self.node);
+                    let outcome = job(node, (self.clock)());
+                    self.unless_full(outcome.map(|reply| vec![reply]))?
+                }
                 Request::Admit {
                     transaction,
                     options,
@@ -108,7 +123,45 @@ impl ChainThread {
                 reply();
             }
         }
-        self.node.flush()
+        match self.node.flush() {
+            Err(error @ StorageError::Full(_)) => {
+                // Nobody was told that what is lost now is safe.
+                tracing::warn!(%error, "the node stops before all was written");
+                Ok(())
+            }
+            ended => ended,
+        }
+    }
+
+    fn is_full(&self) -> bool {
+        self.is_full.load(Ordering::Acquire)
+    }
+
+    /// Passes on every failure but that there is no room, which is only noted.
+    fn unless_full(
+        &self,
+        outcome: Result<Vec<Reply>, StorageError>,
+    ) -> Result<Vec<Reply>, StorageError> {
+        let Err(error @ StorageError::Full(_)) = outcome else {
+            return outcome;
+        };
+        if !self.is_full.swap(true, Ordering::AcqRel) {
+            tracing::error!(%error, "blocks and transactions are refused until there is room");
+        }
+        Ok(Vec::new())
+    }
+
+    /// Sees whether there is room again.
+    fn resume(&mut self) -> Result<Vec<Reply>, StorageError> {
+        if !self.is_full() {
+            return Ok(Vec::new());
+        }
+        let resumed = self.node.resume((self.clock)());
+        if resumed.is_ok() {
+            self.is_full.store(false, Ordering::Release);
+            tracing::info!("there is room again: blocks and transactions are accepted");
+        }
+        self.unless_full(resumed.map(|()| Vec::new()))
     }
 
     fn admit(&mut self, group: Vec<Waiting>) -> Result<Vec<Reply>, StorageError> {
@@ -118,12 +171,26 @@ impl ChainThread {
             .map(|(transaction, _, reply)| (transaction, reply))
             .unzip();
         let now = (self.clock)();
-        let admissions = self.node.submit_transactions(&transactions, options, now)?;
+        let admissions = if self.is_full() {
+            Err(StorageError::Full("nothing is admitted".to_owned()))
+        } else {
+            self.node.submit_transactions(&transactions, options, now)
+        };
+        let admissions = match admissions {
+            Ok(admissions) => admissions,
+            Err(error) => {
+                let refused = self.unless_full(Err(error))?;
+                for reply in replies {
+                    let _ = reply.send(Err(Unavailable::StorageFull));
+                }
+                return Ok(refused);
+            }
+        };
         let answers = admissions.into_iter().zip(replies);
         Ok(answers
             .map(|(admission, reply)| {
                 let send: Reply = Box::new(move || {
-                    let _ = reply.send(admission);
+                    let _ = reply.send(Ok(admission));
                 });
                 send
             })
@@ -159,7 +226,7 @@ impl ChainThread {
     }
 }
 
-type Waiting = (Transaction, Options, oneshot::Sender<Admission>);
+type Waiting = (Transaction, Options, AdmissionReply);
 
 /// Takes further transactions that already wait, and the request that ends them.
 fn gather(first: Waiting, inbox: &mut mpsc::Receiver<Request>) -> (Vec<Waiting>, Option<Request>) {

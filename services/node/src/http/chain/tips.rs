@@ -36,7 +36,7 @@ pub(crate) async fn get_tips(
     State(state): State<AppState>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let tips = state.chain.run(|node, _| Ok(list(node.chain().tree())));
+    let tips = state.chain.look(|node, _| Ok(list(node.chain().tree())));
     let tips = tips.await.map_err(error::unavailable)?;
     answer::json(&headers, &ChainTips { tips })
 }

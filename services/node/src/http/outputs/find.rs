@@ -45,7 +45,7 @@ pub(super) async fn output(state: &AppState, outpoint: OutPoint) -> Result<Outpu
         let found = confirmed::find(state, txid(outpoint.txid)).await?;
         let output = output_of(&found.transaction, outpoint)?.clone();
         let block = found.location.block;
-        let moment = state.chain.run(move |node, _| look(node, block, outpoint));
+        let moment = state.chain.look(move |node, _| look(node, block, outpoint));
         if let Some(moment) = moment.await.map_err(error::unavailable)? {
             return Ok(in_block(outpoint, &output, &found, moment));
         }

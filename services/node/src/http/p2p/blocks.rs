@@ -43,7 +43,7 @@ pub(crate) async fn send_blocks(
         .iter()
         .map(|it| BlockHash::from_bytes(it.to_internal()));
     let hashes: Vec<BlockHash> = hashes.collect();
-    let there = state.chain.run(move |node, _| {
+    let there = state.chain.look(move |node, _| {
         let tree = node.chain().tree();
         let has_block = |hash: &BlockHash| {
             tree.find(*hash)

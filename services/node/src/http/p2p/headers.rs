@@ -35,7 +35,7 @@ pub(crate) async fn send_headers(
     let hash = |it: &synod_api::HashHex| BlockHash::from_bytes(it.to_internal());
     let locator: Vec<BlockHash> = request.locator.iter().map(hash).collect();
     let stop = request.stop.as_ref().map(hash);
-    let body = state.chain.run(move |node, _| {
+    let body = state.chain.look(move |node, _| {
         let tree = node.chain().tree();
         let fork = tree.find_fork_of_locator(&locator);
         let first = tree.entry(fork).record.height.0 + 1;

@@ -37,7 +37,7 @@ pub(crate) async fn find(state: &AppState, txid: HashHex) -> Result<Confirmed, A
         // The index is brought up in the same turn of the chain thread as the tip.
         state
             .chain
-            .run(|_, _| Ok(()))
+            .look(|_, _| Ok(()))
             .await
             .map_err(error::unavailable)?;
         location = locate(state, txid).await?;

@@ -40,7 +40,7 @@ pub(super) async fn show(
     if find(state, txid).is_none() {
         return Ok(None);
     }
-    let pending = state.chain.run(move |node, _| collect(node, txid));
+    let pending = state.chain.look(move |node, _| collect(node, txid));
     let Some(pending) = pending.await.map_err(error::unavailable)? else {
         return Ok(None);
     };

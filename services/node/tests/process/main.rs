@@ -1,0 +1,4 @@
+//! The node as operators meet it: real processes, their commands, their disks, their ends.
+
+mod disk;
+mod harness;
