@@ -1,6 +1,6 @@
 //! Peers over REST: who a node knows, what it asks them, and what it tells them.
 //!
-//! A node speaks to each peer that has a URL through one [`session`]: one task, one ordered
+//! A node speaks to each peer that has a URL through one session: one task, one ordered
 //! queue with a limit. It shakes hands by chain id, asks for headers by locator, fetches
 //! the blocks that it lacks in binary and announces what is new. What a peer asks is answered by
 //! the node's own HTTP routes; the bodies are in [`wire`] and in the api crate.
@@ -9,14 +9,16 @@
 //! know of SQL, the ledger's rules or HTTP servers.
 
 mod client;
+pub mod download;
 mod port;
-pub mod session;
+mod session;
+mod sync;
 mod table;
 mod url;
 pub mod wire;
 
-pub use client::{ClientError, PeerClient};
-pub use port::{NodePort, Tip, Verdict};
+pub use client::{BlockStep, BlockStream, ClientError, PeerClient, Traffic};
+pub use port::{HeadersJudged, NodePort, Tip, Verdict};
 pub use table::{
     AddPeerError, Identity, MAX_PEERS, MAX_QUEUED_ANNOUNCEMENTS, PeerId, PeerState, PeerTable,
 };

@@ -23,26 +23,54 @@ pub enum Verdict {
     Orphan,
     /// It is refused, but no fault of the peer's: policy, timing, a conflict.
     Declined,
+    /// The bytes are not those that the header commits to; the honest block may still come.
+    Mutated,
     /// No honest peer sends it.
     Misbehavior,
     /// The node is busy or stopping; nothing is known of it.
     Unavailable,
 }
 
+/// What came of a page of headers.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct HeadersJudged<S> {
+    /// How far the chain has been judged now.
+    pub sync: S,
+    /// What the page says of the peer.
+    pub verdict: Verdict,
+    /// The header after which the peer is to be asked next; `None` when it has no more.
+    pub next: Option<BlockHash>,
+    /// The last header that was kept.
+    pub best: Option<BlockHash>,
+}
+
 /// The node behind a peer session.
 pub trait NodePort: Clone + Send + Sync + 'static {
+    /// How far a peer's chain of headers has been judged.
+    type HeaderSync: Default + Send + 'static;
+
     /// Returns where the active chain ends.
     fn tip(&self) -> Tip;
 
     /// Returns the locator of the best chain of headers.
     fn locator(&self) -> impl Future<Output = Vec<BlockHash>> + Send;
 
-    /// Takes in headers, lowest first; returns the verdict and the hashes of the blocks
-    /// among them, or below them, that the node lacks and wants, lowest first.
-    fn submit_headers(
+    /// Judges a page of headers of one peer's chain, lowest first; `has_more` says that the
+    /// page was full.
+    fn judge_headers(
         &self,
-        headers: Vec<(Header, Bytes)>,
-    ) -> impl Future<Output = (Verdict, Vec<BlockHash>)> + Send;
+        sync: Self::HeaderSync,
+        page: Vec<(Header, Bytes)>,
+        has_more: bool,
+    ) -> impl Future<Output = HeadersJudged<Self::HeaderSync>> + Send;
+
+    /// Returns the blocks that are missing up to the header `best`, lowest first, at most
+    /// `limit`; none when its branch is worth less than the tip.
+    fn missing_blocks(
+        &self,
+        best: BlockHash,
+        limit: usize,
+    ) -> impl Future<Output = Vec<BlockHash>> + Send;
 
     /// Takes in raw blocks in order.
     fn submit_blocks(&self, blocks: Vec<Bytes>) -> impl Future<Output = Vec<Verdict>> + Send;

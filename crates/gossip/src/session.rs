@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use synod_api::hex::NodeIdHex;
 use synod_api::p2p::{
     Announcements, Handshake, MAX_ANNOUNCED_BLOCKS, MAX_ANNOUNCED_TRANSACTIONS,
@@ -15,7 +14,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use crate::client::{ClientError, PeerClient};
+use crate::client::{BlockStep, ClientError, PeerClient, Traffic};
 use crate::port::{NodePort, Verdict};
 use crate::table::{Message, PeerId, PeerTable};
 use crate::url::PeerUrl;
@@ -26,20 +25,16 @@ const POLL: Duration = Duration::from_secs(10);
 const FIRST_RETRY: Duration = Duration::from_millis(250);
 /// The longest wait after failures.
 const LONGEST_RETRY: Duration = Duration::from_secs(15);
-/// How many blocks are asked for at once.
-const BLOCKS_PER_REQUEST: usize = 128;
-/// The bytes of blocks handed to the node at once.
-const BYTES_PER_SUBMISSION: usize = 8 << 20;
-/// The most rounds of headers in one catching up; then the queue is looked at again.
-const MAX_ROUNDS: usize = 1000;
 
 /// What a session ends with, for now.
 #[derive(Debug)]
-enum Trouble {
+pub(crate) enum Trouble {
     /// The peer did not answer, or not well.
     Client(ClientError),
     /// The peer is of no use: another chain, or this very node.
     Useless(&'static str),
+    /// The peer held up blocks that another one has.
+    Stalled,
     /// The node behind is busy or stopping.
     Busy,
     /// The peer did what no honest peer does.
@@ -54,9 +49,9 @@ impl From<ClientError> for Trouble {
 
 /// A session with one peer.
 pub(crate) struct Session<N: NodePort> {
-    table: Arc<PeerTable<N>>,
-    client: PeerClient,
-    id: PeerId,
+    pub(crate) table: Arc<PeerTable<N>>,
+    pub(crate) client: PeerClient,
+    pub(crate) id: PeerId,
     /// Blocks that the peer is known to have, so that they are not announced back.
     known: Vec<BlockHash>,
 }
@@ -65,8 +60,13 @@ pub(crate) struct Session<N: NodePort> {
 const MAX_KNOWN: usize = 64;
 
 impl<N: NodePort> Session<N> {
-    pub(crate) fn new(table: Arc<PeerTable<N>>, id: PeerId, url: PeerUrl) -> Self {
-        let client = PeerClient::new(table.http.clone(), url);
+    pub(crate) fn new(
+        table: Arc<PeerTable<N>>,
+        id: PeerId,
+        url: PeerUrl,
+        traffic: Arc<Traffic>,
+    ) -> Self {
+        let client = PeerClient::new(table.http.clone(), url, traffic);
         Self {
             table,
             client,
@@ -102,6 +102,7 @@ pub(crate) async fn run<N: NodePort>(
         () = stop.cancelled() => {}
         () = talk => {}
     }
+    session.leave();
 }
 
 impl<N: NodePort> Session<N> {
@@ -128,6 +129,12 @@ impl<N: NodePort> Session<N> {
         }
     }
 
+    /// Gives what it was asked for to others.
+    fn leave(&self) {
+        self.table.downloads().forget(self.id);
+        self.table.downloads_changed.notify_waiters();
+    }
+
     fn report(&self, trouble: &Trouble) {
         let text = match trouble {
             Trouble::Client(ClientError::Malformed(why)) => {
@@ -140,6 +147,7 @@ impl<N: NodePort> Session<N> {
             }
             Trouble::Client(error) => error.to_string(),
             Trouble::Useless(why) => (*why).to_owned(),
+            Trouble::Stalled => "the peer delivers too slowly".to_owned(),
             Trouble::Busy => "this node is busy".to_owned(),
             Trouble::Misbehavior(why) => {
                 self.table.blame(self.id, 100, why);
@@ -206,77 +214,6 @@ impl<N: NodePort> Session<N> {
         Ok(())
     }
 
-    /// Asks for headers until the peer has none that are new, and for the blocks below them.
-    async fn catch_up(&mut self) -> Result<(), Trouble> {
-        let mut locator = self.table.node.locator().await;
-        for _ in 0..MAX_ROUNDS {
-            let headers = self.client.headers(&locator).await?;
-            let Some((last, _)) = headers.last() else {
-                return Ok(());
-            };
-            let last = last.block_hash();
-            let is_end = headers.len() < crate::wire::MAX_HEADERS;
-            let (verdict, wanted) = self.table.node.submit_headers(headers).await;
-            match verdict {
-                Verdict::Accepted | Verdict::Orphan | Verdict::Declined => {}
-                Verdict::Misbehavior => return Err(Trouble::Misbehavior("invalid headers")),
-                Verdict::Unavailable => return Err(Trouble::Busy),
-            }
-            self.fetch_blocks(&wanted).await?;
-            if is_end || verdict != Verdict::Accepted {
-                return Ok(());
-            }
-            locator.insert(0, last);
-            locator.truncate(synod_api::p2p::MAX_LOCATOR);
-        }
-        Ok(())
-    }
-
-    async fn fetch_blocks(&mut self, wanted: &[BlockHash]) -> Result<(), Trouble> {
-        for hashes in wanted.chunks(BLOCKS_PER_REQUEST) {
-            let mut left = hashes;
-            while !left.is_empty() {
-                let mut blocks = Vec::new();
-                self.client.blocks(left, |block| blocks.push(block)).await?;
-                if blocks.is_empty() {
-                    // Its chain moved on; the next round of headers shows where to.
-                    return Ok(());
-                }
-                left = &left[blocks.len().min(left.len())..];
-                self.submit(blocks).await?;
-            }
-        }
-        Ok(())
-    }
-
-    async fn submit(&self, blocks: Vec<Bytes>) -> Result<(), Trouble> {
-        let mut batch = Vec::new();
-        let mut bytes = 0;
-        for block in blocks {
-            bytes += block.len();
-            batch.push(block);
-            if bytes > BYTES_PER_SUBMISSION {
-                self.submit_batch(std::mem::take(&mut batch)).await?;
-                bytes = 0;
-            }
-        }
-        self.submit_batch(batch).await
-    }
-
-    async fn submit_batch(&self, batch: Vec<Bytes>) -> Result<(), Trouble> {
-        if batch.is_empty() {
-            return Ok(());
-        }
-        let verdicts = self.table.node.submit_blocks(batch).await;
-        if verdicts.contains(&Verdict::Misbehavior) {
-            return Err(Trouble::Misbehavior("an invalid block"));
-        }
-        if verdicts.contains(&Verdict::Unavailable) {
-            return Err(Trouble::Busy);
-        }
-        Ok(())
-    }
-
     /// Passes on a message, and with it all that wait in the queue.
     async fn pass_on(
         &mut self,
@@ -313,14 +250,18 @@ impl<N: NodePort> Session<N> {
     /// Fetches a block that the peer announced: alone where it follows what is known, else
     /// with the headers and blocks before it.
     async fn fetch_announced(&mut self, hash: BlockHash) -> Result<(), Trouble> {
+        let mut stream = self.client.blocks(&[hash]).await?;
         let mut blocks = Vec::new();
-        self.client
-            .blocks(&[hash], |block| blocks.push(block))
-            .await?;
+        while let Some(step) = stream.next().await? {
+            if let BlockStep::Block(block) = step {
+                blocks.push(block);
+            }
+        }
         let verdicts = self.table.node.submit_blocks(blocks).await;
         match verdicts.first() {
             Some(Verdict::Orphan) => self.catch_up().await,
             Some(Verdict::Misbehavior) => Err(Trouble::Misbehavior("an invalid block")),
+            Some(Verdict::Mutated) => Err(Trouble::Misbehavior("a mutated block")),
             Some(Verdict::Unavailable) => Err(Trouble::Busy),
             _ => Ok(()),
         }

@@ -1,15 +1,18 @@
 //! The peers of a node.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use synod_api::HashHex;
 use synod_api::hex::NodeIdHex;
 use synod_api::p2p::{BlockAnnouncement, Handshake};
 use synod_primitives::{BlockHash, Wtxid};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::client::Traffic;
+use crate::download::Downloads;
 use crate::port::NodePort;
 use crate::session::{self, Session};
 use crate::url::PeerUrl;
@@ -61,6 +64,8 @@ pub struct PeerState {
     pub misbehavior: u32,
     /// What went wrong last.
     pub last_error: Option<String>,
+    /// Bytes of bodies exchanged with it.
+    pub traffic: Arc<Traffic>,
 }
 
 /// News for a peer, or a reason to look at it.
@@ -102,9 +107,15 @@ pub struct PeerTable<N: NodePort> {
     pub(crate) identity: Identity,
     pub(crate) http: reqwest::Client,
     pub(crate) clock: fn() -> u64,
-    stop: CancellationToken,
+    pub(crate) stop: CancellationToken,
     tasks: tokio_util::task::TaskTracker,
     peers: Mutex<Peers>,
+    started: Instant,
+    downloads: Mutex<Downloads>,
+    /// Wakes sessions that wait for a turn.
+    pub(crate) downloads_changed: Notify,
+    /// Wakes the task that hands blocks on to the node.
+    pub(crate) to_feed: Notify,
 }
 
 #[derive(Default)]
@@ -129,7 +140,27 @@ impl<N: NodePort> PeerTable<N> {
             stop,
             tasks: tokio_util::task::TaskTracker::new(),
             peers: Mutex::default(),
+            started: Instant::now(),
+            downloads: Mutex::default(),
+            downloads_changed: Notify::new(),
+            to_feed: Notify::new(),
         }
+    }
+
+    /// Starts what all sessions share: the task that hands blocks on to the node.
+    pub fn start(self: &Arc<Self>) {
+        self.tasks.spawn(Arc::clone(self).feed());
+    }
+
+    /// Returns the milliseconds since the table was made.
+    pub(crate) fn now_ms(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    pub(crate) fn downloads(&self) -> MutexGuard<'_, Downloads> {
+        self.downloads
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lock(&self) -> MutexGuard<'_, Peers> {
@@ -147,7 +178,7 @@ impl<N: NodePort> PeerTable<N> {
     /// # Errors
     /// There are too many, or the peer misbehaved.
     pub fn add(
-        self: &std::sync::Arc<Self>,
+        self: &Arc<Self>,
         url: PeerUrl,
         is_configured: bool,
     ) -> Result<PeerId, AddPeerError> {
@@ -175,6 +206,7 @@ impl<N: NodePort> PeerTable<N> {
         peers.next_id += 1;
         let (queue, inbox) = mpsc::channel(MAX_QUEUED_ANNOUNCEMENTS);
         let stop = self.stop.child_token();
+        let traffic = Arc::new(Traffic::default());
         let state = PeerState {
             id,
             url: url.clone(),
@@ -185,6 +217,7 @@ impl<N: NodePort> PeerTable<N> {
             latency_ms: None,
             misbehavior: 0,
             last_error: None,
+            traffic: Arc::clone(&traffic),
         };
         peers.entries.insert(
             id,
@@ -195,7 +228,7 @@ impl<N: NodePort> PeerTable<N> {
             },
         );
         drop(peers);
-        let session = Session::new(std::sync::Arc::clone(self), id, url);
+        let session = Session::new(Arc::clone(self), id, url, traffic);
         self.tasks.spawn(session::run(session, inbox, stop));
         Ok(id)
     }

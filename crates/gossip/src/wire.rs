@@ -131,7 +131,7 @@ fn frame_length(bytes: &[u8], limit: usize) -> Result<Option<usize>, WireError> 
     }
 }
 
-fn take_frame(body: &mut Bytes, limit: usize) -> Result<Option<Bytes>, WireError> {
+pub(crate) fn take_frame(body: &mut Bytes, limit: usize) -> Result<Option<Bytes>, WireError> {
     let Some(length) = frame_length(body, limit)? else {
         return Ok(None);
     };

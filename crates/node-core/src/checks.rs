@@ -129,18 +129,13 @@ impl Chain {
         Ok(last)
     }
 
-    /// Says whether the branch up to a header may become active, or is close enough to be
-    /// worth having, as the engine judges it.
-    #[must_use]
-    pub fn is_worth_fetching(&self, end: EntryId) -> bool {
-        let tip = self.tree.entry(self.tree.tip()).branch_end();
-        self.engine
-            .is_worth_storing(&self.tree.entry(end).branch_end(), &tip)
-    }
-
+    /// Security: a proof travels beside the header and its hash does not cover it, so a wrong
+    /// proof says nothing of the honest header and is not remembered.
     pub(crate) fn refuse_header(&mut self, hash: BlockHash, error: &EngineError) -> Refusal {
         let refusal = Refusal::invalid(error.code(), error.to_string());
-        self.remember_refusal(hash, &refusal);
+        if !matches!(error, EngineError::UnexpectedProof | EngineError::Seal(_)) {
+            self.remember_refusal(hash, &refusal);
+        }
         refusal
     }
 

@@ -13,6 +13,7 @@ mod checks;
 mod coins;
 mod event;
 mod feed;
+mod header_sync;
 mod memory;
 mod node;
 mod open;
@@ -28,6 +29,9 @@ mod verdict;
 
 pub use chain::{Chain, ChainSettings, MAX_UNCOMMITTED_BYTES, TipChange};
 pub use event::Event;
+pub use header_sync::{
+    COMMITMENT_PERIOD, HeaderSync, HeadersStep, MAX_REDOWNLOAD_PROOF_BYTES, REDOWNLOAD_HEADERS,
+};
 pub use memory::MemoryStorage;
 pub use node::{Admissions, Node, Settings, SharedMempool};
 pub use open::engine_of;

@@ -159,6 +159,7 @@ pub async fn run(
         let url = PeerUrl::parse(url, UrlPolicy::Operator).with_context(|| url.clone())?;
         peers.add(url, true).context("adding a peer")?;
     }
+    peers.start();
     let events = EventLog::new(MAX_EVENTS);
     let state = AppState::new(Parts {
         digests: StateDigests::new(store_reader.clone()),

@@ -1,9 +1,9 @@
 //! The node as gossip sees it.
 
 use bytes::Bytes;
-use synod_gossip::{NodePort, Tip, Verdict};
+use synod_gossip::{HeadersJudged, NodePort, Tip, Verdict};
 use synod_mempool::{Class, Options, Rejected};
-use synod_node_core::{Accepted, Blame, Durability, Placement, Refusal};
+use synod_node_core::{Accepted, Blame, Durability, HeaderSync, Placement, Refusal};
 use synod_primitives::{BlockHash, Header, Transaction, Wtxid};
 
 use crate::chain::ChainHandle;
@@ -26,6 +26,8 @@ impl ChainPort {
 }
 
 impl NodePort for ChainPort {
+    type HeaderSync = HeaderSync;
+
     fn tip(&self) -> Tip {
         let view = self.chain.view();
         Tip {
@@ -43,27 +45,38 @@ impl NodePort for ChainPort {
         locator.await.unwrap_or_default()
     }
 
-    async fn submit_headers(&self, headers: Vec<(Header, Bytes)>) -> (Verdict, Vec<BlockHash>) {
+    async fn judge_headers(
+        &self,
+        mut sync: HeaderSync,
+        page: Vec<(Header, Bytes)>,
+        has_more: bool,
+    ) -> HeadersJudged<HeaderSync> {
         let answer = self.chain.run(move |node, now| {
-            let result = node.chain_mut().insert_headers(&headers, now);
-            let tree = node.chain().tree();
-            let lacks = |hash: &BlockHash| {
-                let status = tree.find(*hash).map(|id| &tree.entry(id).record.status);
-                status.is_some_and(|status| !status.has_block() && !status.is_failed())
-            };
-            let hashes = headers.iter().map(|(header, _)| header.block_hash());
-            let wanted = match &result {
-                Ok(Some(end)) if !node.chain().is_worth_fetching(*end) => Vec::new(),
-                _ => hashes.filter(lacks).collect(),
-            };
-            Ok((
-                result
-                    .err()
-                    .map_or(Verdict::Accepted, |refusal| blame(&refusal)),
-                wanted,
-            ))
+            let judged = node
+                .chain_mut()
+                .judge_headers(&mut sync, &page, has_more, now);
+            let verdict = judged.as_ref().map_or_else(blame, |_| Verdict::Accepted);
+            let step = judged.unwrap_or_default();
+            Ok(HeadersJudged {
+                sync,
+                verdict,
+                next: step.next,
+                best: step.best,
+            })
         });
-        answer.await.unwrap_or((Verdict::Unavailable, Vec::new()))
+        answer.await.unwrap_or_else(|_| HeadersJudged {
+            sync: HeaderSync::default(),
+            verdict: Verdict::Unavailable,
+            next: None,
+            best: None,
+        })
+    }
+
+    async fn missing_blocks(&self, best: BlockHash, limit: usize) -> Vec<BlockHash> {
+        let missing = self
+            .chain
+            .run(move |node, _| Ok(node.chain().missing_blocks(best, limit)));
+        missing.await.unwrap_or_default()
     }
 
     async fn submit_blocks(&self, blocks: Vec<Bytes>) -> Vec<Verdict> {
@@ -123,8 +136,8 @@ impl NodePort for ChainPort {
 fn blame(refusal: &Refusal) -> Verdict {
     match refusal.blame {
         Blame::Malformed | Blame::Invalid => Verdict::Misbehavior,
-        // Whoever passes on a mutated block may have been cheated itself (P21).
-        Blame::Mutated | Blame::Nobody => Verdict::Declined,
+        Blame::Mutated => Verdict::Mutated,
+        Blame::Nobody => Verdict::Declined,
     }
 }
 

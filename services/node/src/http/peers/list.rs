@@ -47,8 +47,8 @@ pub(super) fn body(peer: PeerState) -> PeerBody {
         best_block_hash: theirs.map(|it| it.best_block_hash),
         latency_ms: peer.latency_ms,
         last_seen: peer.last_seen,
-        bytes_received: 0,
-        bytes_sent: 0,
+        bytes_received: peer.traffic.received(),
+        bytes_sent: peer.traffic.sent(),
         misbehavior: peer.misbehavior,
         last_error: peer.last_error,
     }

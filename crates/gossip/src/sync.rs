@@ -1,0 +1,204 @@
+//! Catching up: headers of one peer first, then blocks from all that have them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use synod_api::p2p::MAX_HEADERS;
+use synod_primitives::{BlockHash, Header};
+use tokio::time::{sleep, timeout};
+
+use crate::client::BlockStep;
+use crate::download::{Arrived, BLOCK_WINDOW, Fed};
+use crate::port::{NodePort, Verdict};
+use crate::session::{Session, Trouble};
+use crate::table::{PeerId, PeerTable};
+
+/// The most pages of headers in one catching up: ten million headers, read twice.
+const MAX_PAGES: usize = 10_000;
+/// How often a session that waits looks whether it can do something, at the latest.
+const LOOK: Duration = Duration::from_millis(500);
+/// The wait before a busy node is handed the same blocks again.
+const BUSY: Duration = Duration::from_millis(50);
+/// Points for a block that breaks a rule, or that is another than the one asked for.
+pub(crate) const INVALID_BLOCK: u32 = 100;
+/// Points for a block whose bytes are not those that its header commits to (Core 28:
+/// `MaybePunishNodeForBlock` for whole blocks).
+pub(crate) const MUTATED_BLOCK: u32 = 100;
+
+impl<N: NodePort> Session<N> {
+    /// Asks for headers until the peer has none that are new, then takes part in fetching the
+    /// blocks below them.
+    pub(crate) async fn catch_up(&mut self) -> Result<(), Trouble> {
+        let Some(best) = self.read_headers().await? else {
+            return Ok(());
+        };
+        self.download(best).await
+    }
+
+    /// Returns the best header of the peer that is worth having.
+    async fn read_headers(&self) -> Result<Option<BlockHash>, Trouble> {
+        let mut locator = self.table.node.locator().await;
+        let mut sync = N::HeaderSync::default();
+        let mut best = None;
+        for _ in 0..MAX_PAGES {
+            let page = self.client.headers(&locator).await?;
+            let has_more = page.len() == MAX_HEADERS;
+            let judged = self.table.node.judge_headers(sync, page, has_more).await;
+            match judged.verdict {
+                Verdict::Misbehavior => return Err(Trouble::Misbehavior("invalid headers")),
+                Verdict::Unavailable => return Err(Trouble::Busy),
+                Verdict::Accepted | Verdict::Orphan | Verdict::Declined | Verdict::Mutated => {}
+            }
+            best = judged.best.or(best);
+            let Some(next) = judged.next else {
+                break;
+            };
+            sync = judged.sync;
+            locator = vec![next];
+        }
+        Ok(best)
+    }
+
+    /// Fetches blocks, side by side with other sessions, until none is missing up to `best`.
+    async fn download(&mut self, best: BlockHash) -> Result<(), Trouble> {
+        loop {
+            let mut range = self.table.take_range(self.id);
+            if range.is_empty() {
+                let missing = self.table.node.missing_blocks(best, BLOCK_WINDOW).await;
+                let now = self.table.now_ms();
+                if self.table.downloads().want(self.id, &missing, now) == 0 {
+                    return Ok(());
+                }
+                range = self.table.take_range(self.id);
+            }
+            if range.is_empty() {
+                self.wait_for_a_turn().await?;
+                continue;
+            }
+            let fetched = self.fetch_range(&range).await;
+            self.table.downloads().end_request(self.id);
+            self.table.downloads_changed.notify_waiters();
+            fetched?;
+        }
+    }
+
+    /// Waits while others fetch what is missing, and sees to it that they do.
+    async fn wait_for_a_turn(&self) -> Result<(), Trouble> {
+        self.table.bench_stallers();
+        let now = self.table.now_ms();
+        if self.table.downloads().benched_until(self.id, now).is_some() {
+            return Err(Trouble::Stalled);
+        }
+        // Whether it was woken or the time was up, it looks again.
+        let _ = timeout(LOOK, self.table.downloads_changed.notified()).await;
+        Ok(())
+    }
+
+    async fn fetch_range(&self, range: &[BlockHash]) -> Result<(), Trouble> {
+        let mut stream = self.client.blocks(range).await?;
+        let mut expected = range.iter();
+        loop {
+            let step = match timeout(LOOK, stream.next()).await {
+                Ok(step) => step?,
+                Err(_) => {
+                    // Another session may have taken the range away meanwhile.
+                    if self.table.downloads().is_asked(self.id) {
+                        continue;
+                    }
+                    return Err(Trouble::Stalled);
+                }
+            };
+            match step {
+                None => return Ok(()),
+                Some(BlockStep::Bytes(bytes)) => {
+                    let now = self.table.now_ms();
+                    self.table.downloads().progress(self.id, bytes, now);
+                }
+                Some(BlockStep::Block(raw)) => {
+                    let header = raw.first_chunk::<{ Header::SIZE }>().map(Header::decode);
+                    let hash = header.map(|it| it.block_hash());
+                    if hash.as_ref() != expected.next() {
+                        return Err(Trouble::Misbehavior("a block that was not asked for"));
+                    }
+                    let (Some(hash), Some(header)) = (hash, header) else {
+                        return Err(Trouble::Misbehavior("bytes that are no block"));
+                    };
+                    let from = self.id;
+                    let arrived = Arrived { hash, raw, from };
+                    self.table.arrived(arrived, header.previous_block_hash);
+                }
+            }
+        }
+    }
+}
+
+impl<N: NodePort> PeerTable<N> {
+    pub(crate) fn take_range(&self, peer: PeerId) -> Vec<BlockHash> {
+        let now = self.now_ms();
+        self.downloads().take(peer, now)
+    }
+
+    pub(crate) fn bench_stallers(&self) {
+        let now = self.now_ms();
+        let stallers = self.downloads().bench_stallers(now);
+        for peer in &stallers {
+            tracing::debug!(peer, "a peer held up the download and lost its turn");
+        }
+        if !stallers.is_empty() {
+            self.downloads_changed.notify_waiters();
+        }
+    }
+
+    pub(crate) fn arrived(&self, block: Arrived, parent: BlockHash) {
+        let now = self.now_ms();
+        if self.downloads().arrived(block, parent, now) {
+            self.to_feed.notify_one();
+        }
+    }
+
+    /// Hands blocks on to the node as they become complete, until the table stops: the next
+    /// ones are fetched while it checks these.
+    pub(crate) async fn feed(self: Arc<Self>) {
+        loop {
+            let batch = self.downloads().feed();
+            if batch.is_empty() {
+                tokio::select! {
+                    () = self.stop.cancelled() => return,
+                    () = self.to_feed.notified() => continue,
+                }
+            }
+            let raws: Vec<Bytes> = batch.iter().map(|it| it.raw.clone()).collect();
+            let verdicts = self.node.submit_blocks(raws).await;
+            let is_busy = verdicts.contains(&Verdict::Unavailable);
+            for (block, verdict) in batch.iter().zip(verdicts) {
+                self.settle(block, verdict);
+            }
+            self.downloads_changed.notify_waiters();
+            if is_busy {
+                tokio::select! {
+                    () = self.stop.cancelled() => return,
+                    () = sleep(BUSY) => {}
+                }
+            }
+        }
+    }
+
+    fn settle(&self, block: &Arrived, verdict: Verdict) {
+        let fed = match verdict {
+            Verdict::Accepted => Fed::Done,
+            Verdict::Orphan | Verdict::Declined => Fed::Declined,
+            Verdict::Mutated => {
+                self.blame(block.from, MUTATED_BLOCK, "a mutated block");
+                Fed::Mutated
+            }
+            Verdict::Misbehavior => {
+                self.blame(block.from, INVALID_BLOCK, "an invalid block");
+                Fed::Declined
+            }
+            Verdict::Unavailable => Fed::Again,
+        };
+        let now = self.now_ms();
+        self.downloads().settled(block.hash, fed, now);
+    }
+}
