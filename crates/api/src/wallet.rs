@@ -40,8 +40,8 @@ pub struct WalletList {
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CreateWallet {
-    /// Its name: letters, digits, `-` and `_`.
-    #[schema(pattern = "^[A-Za-z0-9_-]{1,64}$", max_length = 64)]
+    /// Its name: small letters, digits, `-` and `_`; begins with a letter or digit.
+    #[schema(pattern = "^[a-z0-9][a-z0-9_-]{0,63}$", max_length = 64)]
     pub name: String,
     /// Encrypts the keys of a new hot wallet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
