@@ -8,7 +8,8 @@ WORKDIR /src
 COPY . .
 RUN cargo build --release --locked --workspace --bins && mkdir /out \
     && cp target/release/synod target/release/synod-node target/release/synod-miner \
-          target/release/synod-explorer target/release/synod-wallet /out/
+          target/release/synod-explorer target/release/synod-wallet /out/ \
+    && strip --strip-debug /out/*
 
 FROM ${RUN_IMAGE}
 COPY --from=build /out/ /usr/local/bin/
