@@ -23,6 +23,7 @@ pub const ALLOWED: &[(&str, &[&str])] = &[
             "synod-sigcheck",
             "synod-script",
             "synod-chainspec",
+            "synod-seal",
         ],
     ),
     (

@@ -65,6 +65,11 @@ pub(crate) fn encode(consensus: &Consensus) -> Vec<u8> {
             number(u64::from(pow.timewarp_rule));
             number(u64::from(pow.start_bits.0));
         }
+        EngineSpec::Pos(pos) => pos.encode().into_iter().for_each(number),
+        EngineSpec::Dpos(dpos) => dpos.encode().into_iter().for_each(number),
+    }
+    if let Some(seal) = &consensus.bootstrap_seal {
+        seal.encode_into(&mut out);
     }
     out
 }

@@ -1,21 +1,22 @@
 //! Spec files in TOML.
 
 use serde::{Deserialize, Serialize};
-use synod_primitives::{Amount, BlockHash, CompactTarget, Height};
+use synod_primitives::{Amount, BlockHash, CompactTarget, Height, hex};
 
+use crate::stake_file::{BondFile, DposFile, PosFile, bootstrap_seal};
 use crate::{Activations, Bootstrap, ChainSpec, Consensus, EngineSpec, Pow, Subsidy, Trust};
 
 /// A spec that cannot be used.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum SpecError {
     /// There is no preset of that name.
-    #[error("there is no preset {0:?}; the presets are devnet and regtest")]
+    #[error("there is no preset {0:?}; the presets are devnet, regtest and sealed")]
     UnknownPreset(String),
     /// The text is no spec file.
     #[error("not a chain spec: {0}")]
     Syntax(String),
     /// The engine is not known.
-    #[error("there is no engine {0:?}; this version has pow")]
+    #[error("there is no engine {0:?}; this version has pow, pos and dpos")]
     UnknownEngine(String),
     /// The deployment is not known.
     #[error("there is no activation {0:?}; the names are bip34, dersig, cltv, csv and segwit")]
@@ -38,6 +39,10 @@ struct SpecFile {
     activation: ActivationFile,
     #[serde(skip_serializing_if = "Option::is_none")]
     pow: Option<PowFile>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pos: Option<PosFile>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dpos: Option<DposFile>,
     #[serde(skip_serializing_if = "Option::is_none")]
     bootstrap: Option<BootstrapFile>,
     #[serde(default, skip_serializing_if = "TrustFile::is_empty")]
@@ -80,6 +85,10 @@ struct PowFile {
 struct BootstrapFile {
     time: u32,
     blocks: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    bonds: Vec<BondFile>,
 }
 
 #[derive(Serialize, Deserialize, Default)]
@@ -106,6 +115,7 @@ fn preset_text(name: &str) -> Result<&'static str, SpecError> {
     match name {
         "regtest" => Ok(include_str!("../presets/regtest.toml")),
         "devnet" => Ok(include_str!("../presets/devnet.toml")),
+        "sealed" => Ok(include_str!("../presets/sealed.toml")),
         other => Err(SpecError::UnknownPreset(other.to_owned())),
     }
 }
@@ -142,11 +152,12 @@ fn merge(base: &mut toml::Table, over: toml::Table) {
 }
 
 fn from_file(file: SpecFile) -> Result<ChainSpec, SpecError> {
-    let engine = match (file.engine.as_str(), file.pow) {
-        ("pow", Some(pow)) => EngineSpec::Pow(pow_from_file(&pow)?),
-        ("pow", None) => return Err(SpecError::Value("engine pow needs the table [pow]")),
-        (other, _) => return Err(SpecError::UnknownEngine(other.to_owned())),
-    };
+    let bootstrap = file.bootstrap.as_ref();
+    let key = bootstrap.and_then(|it| it.key.as_deref());
+    let bonds = bootstrap.map_or(&[][..], |it| &it.bonds);
+    let bootstrap_seal = key.map(|key| bootstrap_seal(key, bonds)).transpose()?;
+    let has_bonds_alone = bootstrap_seal.is_none() && !bonds.is_empty();
+    let engine = engine_from_file(&file.engine, file.pow, file.pos, file.dpos)?;
     let activation = file.activation;
     let consensus = Consensus {
         is_core_regtest: file.name == "regtest",
@@ -167,7 +178,11 @@ fn from_file(file: SpecFile) -> Result<ChainSpec, SpecError> {
             time: it.time,
             blocks: it.blocks,
         }),
+        bootstrap_seal,
     };
+    if has_bonds_alone {
+        return Err(SpecError::Value("bootstrap.bonds need a bootstrap.key"));
+    }
     check(&file.name, &consensus)?;
     let checkpoints = file.trust.checkpoints;
     let checkpoints = checkpoints
@@ -180,6 +195,31 @@ fn from_file(file: SpecFile) -> Result<ChainSpec, SpecError> {
         trust: Trust { checkpoints },
         peers: file.peers,
     })
+}
+
+/// Takes the table of the engine that is named. Tables of other engines may stand beside it,
+/// as a preset has them, but no target that is to be followed.
+fn engine_from_file(
+    name: &str,
+    pow: Option<PowFile>,
+    pos: Option<PosFile>,
+    dpos: Option<DposFile>,
+) -> Result<EngineSpec, SpecError> {
+    let missing = |reason| Err(SpecError::Value(reason));
+    if matches!(name, "pos" | "dpos") && pow.is_some() {
+        return missing(
+            "bits are the limit under every engine but pow: there is no [pow], and no retarget",
+        );
+    }
+    match (name, pow, pos, dpos) {
+        ("pow", Some(pow), _, _) => Ok(EngineSpec::Pow(pow_from_file(&pow)?)),
+        ("pow", None, _, _) => missing("engine pow needs the table [pow]"),
+        ("pos", _, Some(pos), _) => Ok(EngineSpec::Pos(pos.into_settings())),
+        ("pos", _, None, _) => missing("engine pos needs the table [pos]"),
+        ("dpos", _, _, Some(dpos)) => Ok(EngineSpec::Dpos(dpos.into_settings())),
+        ("dpos", _, _, None) => missing("engine dpos needs the table [dpos]"),
+        (other, ..) => Err(SpecError::UnknownEngine(other.to_owned())),
+    }
 }
 
 fn pow_from_file(file: &PowFile) -> Result<Pow, SpecError> {
@@ -204,13 +244,6 @@ const MAX_NAME: usize = 64;
 const MAX_BOOTSTRAP_BLOCKS: u32 = 10_000;
 
 fn check(name: &str, consensus: &Consensus) -> Result<(), SpecError> {
-    let refuse = |condition: bool, reason| {
-        if condition {
-            Err(SpecError::Value(reason))
-        } else {
-            Ok(())
-        }
-    };
     let printable = name
         .bytes()
         .all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
@@ -229,7 +262,26 @@ fn check(name: &str, consensus: &Consensus) -> Result<(), SpecError> {
         supply > Amount::MAX_MONEY.sat().cast_unsigned().into(),
         "the subsidies add up to more than 21 million coins",
     )?;
-    let EngineSpec::Pow(pow) = &consensus.engine;
+    refuse(
+        consensus.is_core_regtest && !matches!(consensus.engine, EngineSpec::Pow(_)),
+        "regtest has engine pow; give the network a name of its own",
+    )?;
+    match &consensus.engine {
+        EngineSpec::Pow(pow) => check_pow(pow, consensus),
+        EngineSpec::Pos(pos) => pos.check().and_then(|()| check_sealed(consensus)),
+        EngineSpec::Dpos(dpos) => dpos.check().and_then(|()| check_sealed(consensus)),
+    }
+}
+
+fn refuse(condition: bool, reason: &'static str) -> Result<(), SpecError> {
+    if condition {
+        Err(SpecError::Value(reason))
+    } else {
+        Ok(())
+    }
+}
+
+fn check_pow(pow: &Pow, consensus: &Consensus) -> Result<(), SpecError> {
     let limit = pow
         .limit
         .to_target()
@@ -245,6 +297,10 @@ fn check(name: &str, consensus: &Consensus) -> Result<(), SpecError> {
             .is_none_or(|span| span > u32::MAX / 4),
         "a retarget period is at most 34 years",
     )?;
+    refuse(
+        consensus.bootstrap_seal.is_some(),
+        "bootstrap.key is for sealed blocks; engine pow has none",
+    )?;
     match &consensus.bootstrap {
         None => refuse(
             !consensus.is_core_regtest,
@@ -254,22 +310,58 @@ fn check(name: &str, consensus: &Consensus) -> Result<(), SpecError> {
             "regtest has no bootstrap; give the network a name of its own",
         )),
         Some(bootstrap) => {
-            let blocks = bootstrap.blocks;
+            check_bootstrap(bootstrap)?;
             refuse(
-                blocks > MAX_BOOTSTRAP_BLOCKS,
-                "a bootstrap is at most 10,000 blocks",
-            )?;
-            refuse(
-                !(blocks + 1).is_multiple_of(pow.interval),
+                !(bootstrap.blocks + 1).is_multiple_of(pow.interval),
                 "bootstrap.blocks + 1 is a multiple of pow.interval",
             )
         }
     }
 }
 
+fn check_bootstrap(bootstrap: &Bootstrap) -> Result<(), SpecError> {
+    refuse(
+        bootstrap.blocks > MAX_BOOTSTRAP_BLOCKS,
+        "a bootstrap is at most 10,000 blocks",
+    )
+}
+
+/// Checks what holds under every engine whose blocks are sealed.
+fn check_sealed(consensus: &Consensus) -> Result<(), SpecError> {
+    let activations = &consensus.activations;
+    // A seal lies in the witness commitment and states the height of the coinbase.
+    refuse(
+        activations.bip34 > Height(1) || activations.segwit > Height(1),
+        "sealed blocks need bip34 and segwit from height 1",
+    )?;
+    refuse(activations.csv > Height(1), "stake needs csv from height 1")?;
+    let bootstrap = consensus
+        .bootstrap
+        .as_ref()
+        .ok_or(SpecError::Value("every spec but regtest has a [bootstrap]"))?;
+    check_bootstrap(bootstrap)?;
+    refuse(bootstrap.blocks == 0, "bootstrap.blocks is at least 1")?;
+    let seal = consensus
+        .bootstrap_seal
+        .as_ref()
+        .ok_or(SpecError::Value("sealed blocks need a bootstrap.key"))?;
+    let stake = consensus.engine.stake().ok_or(SpecError::Value(
+        "the engine has no stake that a bootstrap could bond",
+    ))?;
+    let has_names = matches!(consensus.engine, EngineSpec::Dpos(_));
+    let subsidy = consensus.subsidy.initial_sat;
+    seal.check(bootstrap.blocks, subsidy, stake, has_names)
+}
+
 pub(crate) fn format(spec: &ChainSpec) -> String {
     let consensus = &spec.consensus;
-    let EngineSpec::Pow(pow) = &consensus.engine;
+    let seal = consensus.bootstrap_seal.as_ref();
+    let (mut pow, mut pos, mut dpos) = (None, None, None);
+    match &consensus.engine {
+        EngineSpec::Pow(it) => pow = Some(pow_to_file(it)),
+        EngineSpec::Pos(it) => pos = Some(PosFile::from(it)),
+        EngineSpec::Dpos(it) => dpos = Some(DposFile::from(it)),
+    }
     let checkpoints = spec.trust.checkpoints.iter();
     let file = SpecFile {
         name: spec.name.clone(),
@@ -286,17 +378,16 @@ pub(crate) fn format(spec: &ChainSpec) -> String {
             csv: consensus.activations.csv.0,
             segwit: consensus.activations.segwit.0,
         },
-        pow: Some(PowFile {
-            limit: pow.limit.to_string(),
-            retarget: pow.retarget,
-            interval: pow.interval,
-            spacing_s: pow.spacing_s,
-            timewarp_rule: pow.timewarp_rule,
-            start_bits: Some(pow.start_bits.to_string()),
-        }),
+        pow,
+        pos,
+        dpos,
         bootstrap: consensus.bootstrap.map(|it| BootstrapFile {
             time: it.time,
             blocks: it.blocks,
+            key: seal.map(|seal| hex::encode(seal.key)),
+            bonds: seal.map_or_else(Vec::new, |seal| {
+                seal.bonds.iter().map(BondFile::from).collect()
+            }),
         }),
         trust: TrustFile {
             checkpoints: checkpoints
@@ -309,4 +400,15 @@ pub(crate) fn format(spec: &ChainSpec) -> String {
         peers: spec.peers.clone(),
     };
     toml::to_string(&file).expect("a spec file holds tables, texts and numbers only")
+}
+
+fn pow_to_file(pow: &Pow) -> PowFile {
+    PowFile {
+        limit: pow.limit.to_string(),
+        retarget: pow.retarget,
+        interval: pow.interval,
+        spacing_s: pow.spacing_s,
+        timewarp_rule: pow.timewarp_rule,
+        start_bits: Some(pow.start_bits.to_string()),
+    }
 }

@@ -10,10 +10,13 @@
 mod chain_id;
 mod file;
 mod genesis;
+mod stake;
+mod stake_file;
 
 pub use chain_id::ChainId;
 pub use file::SpecError;
 pub use genesis::genesis_block;
+pub use stake::{BootstrapBond, BootstrapSeal, Dpos, Pos, StakeSettings};
 
 use synod_primitives::{BlockHash, CompactTarget, Height};
 
@@ -46,6 +49,8 @@ pub struct Consensus {
     pub engine: EngineSpec,
     /// The easy blocks at the start.
     pub bootstrap: Option<Bootstrap>,
+    /// Who seals them, and the bonds that they make; under every engine but proof of work.
+    pub bootstrap_seal: Option<BootstrapSeal>,
 }
 
 /// New coins per block.
@@ -96,6 +101,10 @@ impl Activations {
 pub enum EngineSpec {
     /// Proof of work.
     Pow(Pow),
+    /// Proof of stake.
+    Pos(Pos),
+    /// Delegated proof of stake.
+    Dpos(Dpos),
 }
 
 impl EngineSpec {
@@ -104,9 +113,43 @@ impl EngineSpec {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Pow(_) => "pow",
+            Self::Pos(_) => "pos",
+            Self::Dpos(_) => "dpos",
+        }
+    }
+
+    /// Returns the settings of bonds; `None` without stake.
+    #[must_use]
+    pub fn stake(&self) -> Option<&StakeSettings> {
+        match self {
+            Self::Pow(_) => None,
+            Self::Pos(pos) => Some(&pos.stake),
+            Self::Dpos(dpos) => Some(&dpos.stake),
+        }
+    }
+
+    /// Returns the seconds of a slot; `None` without slots.
+    #[must_use]
+    pub fn slot_s(&self) -> Option<u32> {
+        match self {
+            Self::Pow(_) => None,
+            Self::Pos(pos) => Some(pos.slot_s),
+            Self::Dpos(dpos) => Some(dpos.slot_s),
+        }
+    }
+
+    /// Returns the easiest target that `bits` may state.
+    #[must_use]
+    pub fn limit_bits(&self) -> CompactTarget {
+        match self {
+            Self::Pow(pow) => pow.limit,
+            Self::Pos(_) | Self::Dpos(_) => SEALED_BITS,
         }
     }
 }
+
+/// The `bits` of every block under an engine other than proof of work: regtest's limit.
+pub const SEALED_BITS: CompactTarget = CompactTarget(0x207f_ffff);
 
 /// Settings of proof of work.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -144,7 +187,7 @@ pub struct Trust {
 
 impl ChainSpec {
     /// The names of the presets.
-    pub const PRESETS: [&'static str; 2] = ["devnet", "regtest"];
+    pub const PRESETS: [&'static str; 3] = ["devnet", "regtest", "sealed"];
 
     /// Returns a preset by its name.
     ///

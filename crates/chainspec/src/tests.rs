@@ -37,6 +37,117 @@ fn chain_ids_are_frozen() {
 }
 
 #[test]
+fn the_sealed_presets_ids_are_frozen_under_both_engines() {
+    let pos = ChainSpec::preset("sealed").expect("a preset");
+    assert_eq!(
+        pos.chain_id().to_string(),
+        "d43a10e7b20a38f26ee13bc088ecbd0c1b15471b67a452fa2ba9ab7a09b1f359"
+    );
+    let dpos = ChainSpec::parse("base = \"sealed\"\nengine = \"dpos\"\n").expect("a spec");
+    assert_eq!(
+        dpos.chain_id().to_string(),
+        "1ebe78f2e88daf46ac6b37f2e27e042a35c308bac0a9f7466a1ee8fc9bdfb4d9"
+    );
+    assert_eq!(ChainSpec::parse(&dpos.format()), Ok(dpos));
+}
+
+#[test]
+fn every_setting_of_stake_is_in_the_chain_id() {
+    let spec = |text: &str| {
+        ChainSpec::parse(&format!("base = \"sealed\"\n{text}"))
+            .expect("a spec")
+            .chain_id()
+    };
+    let mut ids = vec![spec(""), spec("engine = \"dpos\"")];
+    for (table, settings) in [
+        (
+            "pos",
+            "slot_s = 3\nepoch_slots = 17\nmax_validators = 7\nmin_bond_sat = 20000\nmin_age_epochs = 5\nmax_age_epochs = 7\nunbonding_blocks = 3\nslash_percent = 7\nreporter_divisor = 7\nfee_cap_sat = 3",
+        ),
+        (
+            "dpos",
+            "slot_s = 3\nseats = 4\nmin_vote_sat = 3\njail_window_slots = 25\njail_misses = 13\njail_rounds = 3\nmin_bond_sat = 4000000000\nunbonding_blocks = 3\nslash_percent = 7\nreporter_divisor = 7\nfee_cap_sat = 3",
+        ),
+    ] {
+        for setting in settings.lines() {
+            ids.push(spec(&format!(
+                "engine = \"{table}\"\n[{table}]\n{setting}\n"
+            )));
+        }
+    }
+    ids.push(spec(
+        "[bootstrap]\nkey = \"8842111cb8aed9f4aebb8ebd9bcf5268968735870c8222ac365730534e25cb48\"\n",
+    ));
+    for field in ["owner", "delegate", "anchor", "amount_sat", "name"] {
+        ids.push(spec(&dpos_with_bond(field)));
+    }
+    let count = ids.len();
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!(ids.len(), count, "every setting makes another chain");
+}
+
+/// A file with one bond, of which one field is not the preset's.
+fn dpos_with_bond(changed: &str) -> String {
+    let pick = |field: &str, here: String, other: String| {
+        let value = if field == changed { other } else { here };
+        format!("{field} = {value}\n")
+    };
+    let hex = |byte: &str, count: usize| format!("\"{}\"", byte.repeat(count));
+    let mut text = "engine = \"dpos\"\n[[bootstrap.bonds]]\n".to_owned();
+    text += &pick("owner", hex("01", 20), hex("02", 20));
+    text += &pick("delegate", hex("01", 20), hex("02", 20));
+    text += &pick("anchor", hex("01", 32), hex("02", 32));
+    text += &pick(
+        "amount_sat",
+        "5000000000".to_owned(),
+        "4999999999".to_owned(),
+    );
+    text += &pick("name", hex("a", 1), hex("b", 1));
+    if changed == "amount_sat" {
+        text += "[dpos]\nmin_bond_sat = 4999999999\n";
+    }
+    text
+}
+
+#[test]
+fn sealed_specs_that_could_not_run_are_refused_with_the_reason() {
+    let refused = |text: &str| {
+        ChainSpec::parse(&format!("base = \"sealed\"\n{text}"))
+            .expect_err(text)
+            .to_string()
+    };
+    let pow = "[pow]\nlimit = \"207fffff\"\nretarget = true\ninterval = 36\nspacing_s = 5\ntimewarp_rule = true\n";
+    assert!(refused(pow).contains("no retarget"));
+    assert!(refused("[bootstrap]\nbonds = []\n").contains("no valid bond"));
+    assert!(refused("[pos]\nmin_bond_sat = 5000000001\n").contains("no valid bond"));
+    assert!(refused("[subsidy]\ninitial_sat = 4999999999\n").contains("subsidy of its block"));
+    assert!(refused("[pos]\nslot_s = 0\n").contains("slot_s"));
+    assert!(refused("[pos]\nepoch_slots = 1\n").contains("epoch_slots"));
+    assert!(refused("[pos]\nmax_validators = 129\n").contains("max_validators"));
+    assert!(refused("[pos]\nmax_age_epochs = 9\n").contains("max_age_epochs"));
+    assert!(refused("[pos]\nmax_age_epochs = 3\n").contains("max_age_epochs"));
+    assert!(refused("[pos]\nslash_percent = 101\n").contains("slash_percent"));
+    assert!(refused("[pos]\nreporter_divisor = 1\n").contains("reporter_divisor"));
+    assert!(refused("[pos]\nfee_cap_sat = 1000000000\n").contains("fee_cap_sat"));
+    assert!(refused("[pos]\ncolour = 1\n").contains("colour"));
+    assert!(refused("engine = \"dpos\"\n[dpos]\nseats = 102\n").contains("seats"));
+    assert!(refused("engine = \"dpos\"\n[dpos]\njail_misses = 25\n").contains("jail_misses"));
+    assert!(refused("[activation]\nsegwit = 2\n").contains("segwit"));
+    assert!(refused("[activation]\ncsv = 2\n").contains("csv"));
+    assert!(refused("[bootstrap]\nkey = \"00\"\n").contains("64 hex digits"));
+    assert!(refused("name = \"regtest\"\n").contains("engine pow"));
+    let twice = "[[bootstrap.bonds]]\nowner = \"OWNER\"\ndelegate = \"OWNER\"\nanchor = \"ANCHOR\"\namount_sat = 5000000000\n"
+        .replace("OWNER", &"01".repeat(20))
+        .replace("ANCHOR", &"01".repeat(32))
+        .repeat(2);
+    assert!(refused(&twice).contains("same delegate"));
+    let named = "base = \"devnet\"\n[bootstrap]\nkey = \"KEY\"\n".replace("KEY", &"01".repeat(32));
+    let error = ChainSpec::parse(&named).expect_err("devnet has no seals");
+    assert!(error.to_string().contains("engine pow has none"));
+}
+
+#[test]
 fn the_chain_id_covers_consensus_and_nothing_else() {
     let spec = ChainSpec::preset("devnet").expect("a preset");
     let mut renamed = spec.clone();

@@ -10,6 +10,7 @@ use crate::check_block::CheckedBlock;
 use crate::error::{BlockError, TransactionError};
 use crate::lock_time::is_final_transaction;
 use crate::rules::Rules;
+use crate::stake::{StakeRules, check_sealed_coinbase, check_stake_outputs};
 use crate::witness_commitment::check_witnesses;
 
 /// Where a block stands.
@@ -93,11 +94,26 @@ fn check_in_context(block: &Block, context: BlockContext, rules: &Rules) -> Resu
         }
     }
     check_coinbase(block, height, rules)?;
+    if let Some(stake) = rules.stake.as_ref().filter(|_| height > Height::GENESIS) {
+        check_stake(block, height, stake)?;
+    }
     check_witnesses(block, height >= activations.segwit)?;
     // Correctness: the weight counts witnesses, so it is only looked at when the commitment
     // has shown that they belong to the block.
     if block.weight() > Weight::MAX_BLOCK {
         return Err(BlockError::TooHeavy);
+    }
+    Ok(())
+}
+
+fn check_stake(block: &Block, height: Height, stake: &StakeRules) -> Result<(), BlockError> {
+    check_sealed_coinbase(block, height, stake)?;
+    for (index, transaction) in (0..).zip(block.transactions()).skip(1) {
+        check_stake_outputs(transaction, stake).map_err(|error| BlockError::Transaction {
+            index,
+            txid: transaction.txid(),
+            error: error.into(),
+        })?;
     }
     Ok(())
 }

@@ -6,7 +6,7 @@ use synod_primitives::{Header, Height};
 use crate::error::HeaderError;
 use crate::rules::Rules;
 
-/// How far a block's time may be ahead of the clock, in seconds.
+/// How far a block's time may be ahead of the clock, in seconds, under proof of work.
 pub const MAX_FUTURE_BLOCK_TIME_S: u64 = 7_200;
 
 /// How far the first block of a period may lie before its parent, in seconds (BIP94).
@@ -43,7 +43,7 @@ pub fn check_header(
     if opens_period && header.time < context.parent_time.saturating_sub(MAX_TIMEWARP_S) {
         return Err(HeaderError::TimewarpAttack);
     }
-    if u64::from(header.time) > context.now.saturating_add(MAX_FUTURE_BLOCK_TIME_S) {
+    if u64::from(header.time) > context.now.saturating_add(rules.max_future_block_time_s) {
         return Err(HeaderError::TimeTooNew);
     }
     let least_versions = [

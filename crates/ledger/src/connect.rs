@@ -20,6 +20,7 @@ use crate::error::{BlockError, ConnectError, TransactionError};
 use crate::lock_time::{MedianTimes, sequence_locks};
 use crate::rules::Rules;
 use crate::scripts::{Job, ScriptFailure, Scripts, verify_while};
+use crate::stake::{check_stake_inputs, stake_sigop_cost};
 use crate::undo::BlockUndo;
 
 /// What came of connecting a block.
@@ -228,6 +229,11 @@ impl<'c> Connection<'_, 'c> {
             if !locks.are_open(self.height, self.parent_median_time) {
                 return Err(in_block(TransactionError::NonFinal).into());
             }
+        }
+        if let Some(stake) = &self.rules.stake {
+            check_stake_inputs(transaction, spent, self.height, stake)
+                .map_err(|error| in_block(error.into()))?;
+            self.sigop_cost += stake_sigop_cost(transaction, spent);
         }
         Ok(spent.iter().map(Coin::to_tx_out).collect())
     }

@@ -3,6 +3,8 @@
 use synod_primitives::{OutPoint, Txid};
 use synod_script::ScriptError;
 
+use crate::stake::{SealRuleError, StakeError};
+
 /// Why a transaction is refused, apart from its scripts.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum TransactionError {
@@ -54,10 +56,13 @@ pub enum TransactionError {
     /// The fee exceeds 21 million coins.
     #[error("the fee exceeds the money range")]
     FeeOutOfRange,
+    /// A rule of stake is broken.
+    #[error(transparent)]
+    Stake(#[from] StakeError),
 }
 
 impl TransactionError {
-    /// Returns Core's reject code.
+    /// Returns Core's reject code; rules of stake have codes of their own.
     #[must_use]
     pub const fn code(&self) -> &'static str {
         match self {
@@ -76,6 +81,7 @@ impl TransactionError {
             Self::InputValuesOutOfRange => "bad-txns-inputvalues-outofrange",
             Self::InputsBelowOutputs => "bad-txns-in-belowout",
             Self::FeeOutOfRange => "bad-txns-fee-outofrange",
+            Self::Stake(error) => error.code(),
         }
     }
 }
@@ -184,6 +190,9 @@ pub enum BlockError {
     /// There is a witness without a commitment (BIP141).
     #[error("a witness is there without a commitment")]
     UnexpectedWitness,
+    /// The coinbase does not show what one of a sealed block must.
+    #[error(transparent)]
+    Seal(#[from] SealRuleError),
     /// The block is heavier than 4,000,000 units.
     #[error("the block is too heavy")]
     TooHeavy,
@@ -233,6 +242,7 @@ impl BlockError {
             Self::WitnessNonceSize => "bad-witness-nonce-size",
             Self::WitnessCommitment => "bad-witness-merkle-match",
             Self::UnexpectedWitness => "unexpected-witness",
+            Self::Seal(error) => error.code(),
             Self::TooHeavy => "bad-blk-weight",
             Self::Bip30 { .. } => "bad-txns-BIP30",
             Self::AccumulatedFeeOutOfRange => "bad-txns-accumulated-fee-outofrange",

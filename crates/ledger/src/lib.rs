@@ -2,7 +2,9 @@
 //!
 //! Under the preset `regtest` every verdict is the one of Bitcoin Core 28, with its reject
 //! code. Which block may be proposed by whom, and which branch is followed, is not decided
-//! here: this crate never asks for proof of work, `bits`, seals or votes.
+//! here: this crate never asks for proof of work, for a slot's leader, for a seal's signature or
+//! for votes. What stake is (its outputs, its spending, its evidence) are rules of this crate
+//! that a chain spec switches on.
 //!
 //! A block goes through stages that are types, so that no check can be left out:
 //!
@@ -13,7 +15,7 @@
 //! | [`ContextualBlock`] | [`CheckedBlock::in_context`] | everything that needs no coins |
 //! | [`Connected`] | [`connect_block`] | amounts, lock times, scripts; the coins are changed |
 //!
-//! Depends on primitives, sigcheck, script and chainspec. Must never know of storage,
+//! Depends on primitives, sigcheck, script, seal and chainspec. Must never know of storage,
 //! services, time (it comes in with each call), randomness (the key of [`CoinsCache`] comes
 //! in), mempool or agreement. Threads are only ever those of the pool that a caller passes
 //! in, and no verdict depends on their number or timing.
@@ -35,6 +37,7 @@ pub mod muhash;
 mod rules;
 mod scripts;
 mod sip;
+mod stake;
 mod undo;
 mod witness_commitment;
 
@@ -59,6 +62,10 @@ pub use scripts::{
     NoSignatureCache, ScriptFailure, Scripts, SignatureCache, Workers, verify_transaction,
 };
 pub use sip::HashKey;
+pub use stake::{
+    MAX_STAKE_WITNESS_ITEM, REGISTRATION_INDEX, SealRuleError, StakeError, StakeRules, StakeTag,
+    check_stake_inputs, check_stake_outputs, stake_change, stake_sigop_cost,
+};
 pub use undo::BlockUndo;
 pub use witness_commitment::{
     find_witness_commitment, witness_commitment, witness_commitment_script,

@@ -4,6 +4,9 @@ use synod_chainspec::{ChainSpec, EngineSpec};
 use synod_primitives::{Amount, Height};
 use synod_script::Flags;
 
+use crate::check_header::MAX_FUTURE_BLOCK_TIME_S;
+use crate::stake::StakeRules;
+
 pub use synod_chainspec::Activations;
 
 /// The consensus parameters of a network, as far as blocks and transactions are concerned.
@@ -22,12 +25,21 @@ pub struct Rules {
     pub bip94_interval: Option<u32>,
     /// The chain id that block 1's coinbase has to carry; `None` under regtest.
     pub chain_id_output: Option<[u8; 32]>,
+    /// How far a block's time may be ahead of the clock, in seconds.
+    pub max_future_block_time_s: u64,
+    /// The rules of stake, where the engine lives on it.
+    pub stake: Option<StakeRules>,
 }
+
+/// How many slots a sealed block's time may be ahead of the clock.
+const MAX_SLOTS_AHEAD: u64 = 2;
 
 /// Halvings after which nothing is left of any subsidy.
 const MAX_HALVINGS: u32 = 64;
 
 impl Rules {
+    const REGTEST_BIP94_INTERVAL: u32 = 144;
+
     /// Returns the rules of Bitcoin Core 28's regtest.
     #[must_use]
     pub const fn regtest() -> Self {
@@ -42,8 +54,10 @@ impl Rules {
                 csv: Height(1),
                 segwit: Height(0),
             },
-            bip94_interval: Some(144),
+            bip94_interval: Some(Self::REGTEST_BIP94_INTERVAL),
             chain_id_output: None,
+            max_future_block_time_s: MAX_FUTURE_BLOCK_TIME_S,
+            stake: None,
         }
     }
 
@@ -99,7 +113,12 @@ impl From<&ChainSpec> for Rules {
         let consensus = &spec.consensus;
         let bip94_interval = match &consensus.engine {
             EngineSpec::Pow(pow) => pow.timewarp_rule.then_some(pow.interval),
+            // Regtest's, so that its rules hold whoever looks.
+            EngineSpec::Pos(_) | EngineSpec::Dpos(_) => Some(Self::REGTEST_BIP94_INTERVAL),
         };
+        // A sealed block is held back until its slot, two slots at the most.
+        let slots_ahead = |slot_s| MAX_SLOTS_AHEAD * u64::from(slot_s);
+        let max_future = consensus.engine.slot_s().map(slots_ahead);
         let initial = i64::try_from(consensus.subsidy.initial_sat).unwrap_or(i64::MAX);
         Self {
             subsidy_initial: Amount::from_sat(initial.min(Amount::MAX_MONEY.sat())),
@@ -108,6 +127,8 @@ impl From<&ChainSpec> for Rules {
             activations: consensus.activations,
             bip94_interval,
             chain_id_output: spec.chain_id_output().map(|id| id.0),
+            max_future_block_time_s: max_future.unwrap_or(MAX_FUTURE_BLOCK_TIME_S),
+            stake: StakeRules::of_spec(spec),
         }
     }
 }

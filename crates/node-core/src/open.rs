@@ -14,10 +14,16 @@ use crate::unknown_rules::{SignalCounts, UnknownRules};
 use crate::verdict::NodeError;
 
 /// Makes the engine that a spec names.
-#[must_use]
-pub fn engine_of(spec: &ChainSpec) -> Box<dyn Engine> {
+///
+/// # Errors
+/// The engine is not part of this program.
+pub fn engine_of(spec: &ChainSpec) -> Result<Box<dyn Engine>, StorageError> {
     match &spec.consensus.engine {
-        EngineSpec::Pow(pow) => Box::new(ProofOfWork::new(*pow, spec.consensus.bootstrap)),
+        EngineSpec::Pow(pow) => Ok(Box::new(ProofOfWork::new(*pow, spec.consensus.bootstrap))),
+        engine @ (EngineSpec::Pos(_) | EngineSpec::Dpos(_)) => Err(StorageError::Failed(format!(
+            "this program cannot follow a chain of engine {}",
+            engine.name()
+        ))),
     }
 }
 
@@ -34,7 +40,7 @@ impl Chain {
         mut storage: Box<dyn Storage>,
         settings: ChainSettings,
     ) -> Result<Self, StorageError> {
-        let engine = engine_of(spec);
+        let engine = engine_of(spec)?;
         let genesis = genesis_block();
         let mut stored = storage.load()?;
         if stored.active.is_empty() {

@@ -37,7 +37,8 @@ pub use form::{
 pub use instruction::{Instruction, Instructions, TruncatedPush};
 pub use interpreter::{
     LEAF_VERSION_TAPSCRIPT, MAX_ITEM_SIZE, MAX_KEYS_PER_MULTISIG, MAX_OPS_PER_SCRIPT,
-    MAX_SCRIPT_SIZE, MAX_STACK_SIZE, tap_branch_hash, tap_leaf_hash, tap_tweak_hash, verify_input,
+    MAX_SCRIPT_SIZE, MAX_STACK_SIZE, is_canonical_signature, tap_branch_hash, tap_leaf_hash,
+    tap_tweak_hash, verify_input,
 };
 pub use number::{MAX_LOCK_TIME_NUMBER_SIZE, MAX_NUMBER_SIZE, ScriptNum};
 pub use opcode::Opcode;

@@ -131,16 +131,9 @@ impl SealedHeader {
     /// # Errors
     /// The rule that is broken.
     pub fn check(&self, chain_id: &[u8; 32]) -> Result<CheckedSeal, SealError> {
-        let height = self.check_shape()?;
-        let seal = find_seal(&self.coinbase)?;
+        let (height, seal) = self.check_form()?;
         if root_of(&self.coinbase, &self.branch) != self.header.merkle_root {
             return Err(SealError::Branch);
-        }
-        if self.header.bits != SEALED_BITS {
-            return Err(SealError::Bits);
-        }
-        if canonical_nonce(&self.header) != Some(self.header.nonce) {
-            return Err(SealError::Nonce);
         }
         let unsigned = put_seal(&self.coinbase, &seal.with_signature([0; 64]))?;
         let root = root_of(&unsigned, &self.branch);
@@ -153,6 +146,23 @@ impl SealedHeader {
             height,
             seal,
         })
+    }
+
+    /// Checks what needs neither the root nor the signature: sizes, height, seal, `bits` and
+    /// canonical nonce. Returns the height that the coinbase states, and the seal.
+    ///
+    /// # Errors
+    /// The rule that is broken.
+    pub fn check_form(&self) -> Result<(Height, Seal), SealError> {
+        let height = self.check_shape()?;
+        let seal = find_seal(&self.coinbase)?;
+        if self.header.bits != SEALED_BITS {
+            return Err(SealError::Bits);
+        }
+        if canonical_nonce(&self.header) != Some(self.header.nonce) {
+            return Err(SealError::Nonce);
+        }
+        Ok((height, seal))
     }
 
     fn check_shape(&self) -> Result<Height, SealError> {

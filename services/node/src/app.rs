@@ -292,8 +292,7 @@ impl Parts {
     /// Returns the easiest target of the network.
     #[must_use]
     pub fn limit_bits(&self) -> synod_primitives::CompactTarget {
-        let synod_chainspec::EngineSpec::Pow(pow) = &self.spec.consensus.engine;
-        pow.limit
+        self.spec.consensus.engine.limit_bits()
     }
 
     /// Returns the target of the tip as the wire writes it.

@@ -273,7 +273,9 @@ async fn start_nodes(
 }
 
 fn retarget(network: &Network) -> Option<Retarget> {
-    let EngineSpec::Pow(pow) = &network.spec.consensus.engine;
+    let EngineSpec::Pow(pow) = &network.spec.consensus.engine else {
+        return None;
+    };
     pow.retarget.then_some(Retarget {
         interval: pow.interval,
         spacing_s: pow.spacing_s,
@@ -288,9 +290,8 @@ fn miner_config(
     payout: &str,
     token: Token,
 ) -> MinerConfig {
-    let EngineSpec::Pow(pow) = &network.spec.consensus.engine;
     let mut config = MinerConfig::new(node_url, payout, token);
-    let waits = !pow.retarget || args.block_time.is_some();
+    let waits = retarget(network).is_none() || args.block_time.is_some();
     config.policy = Some(if waits {
         MiningPolicy::Interval
     } else {

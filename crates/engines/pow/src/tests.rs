@@ -29,8 +29,10 @@ fn header(time: u32, bits: u32) -> Header {
 
 fn engine(preset: &str) -> ProofOfWork {
     let spec = ChainSpec::preset(preset).expect("a preset");
-    let EngineSpec::Pow(pow) = spec.consensus.engine;
-    ProofOfWork::new(pow, spec.consensus.bootstrap)
+    match spec.consensus.engine {
+        EngineSpec::Pow(pow) => ProofOfWork::new(pow, spec.consensus.bootstrap),
+        other => panic!("{preset} has engine {}", other.name()),
+    }
 }
 
 /// A devnet branch whose blocks after the bootstrap lie `spacing` seconds apart.

@@ -62,6 +62,14 @@ fn require_signature_encoding(flags: Flags, signature: &[u8]) -> Result<(), Scri
     Ok(())
 }
 
+/// Says whether a signature is strict DER (BIP66) with its S in the lower half and the hash type
+/// ALL: the only form of an owner's signature over stake.
+#[must_use]
+pub fn is_canonical_signature(signature: &[u8]) -> bool {
+    let is_all = signature.last() == Some(&1);
+    is_all && split_strict_der(signature).is_some_and(|(r, s)| !is_high_s(r, s))
+}
+
 /// Splits a signature with its hash type into R and S; `None` unless it is strict DER (BIP66).
 fn split_strict_der(signature: &[u8]) -> Option<(&[u8], &[u8])> {
     let (_hash_type, der) = signature.split_last()?;

@@ -16,6 +16,7 @@ mod stack;
 mod taproot;
 mod witness;
 
+pub use encoding::is_canonical_signature;
 pub use taproot::{LEAF_VERSION_TAPSCRIPT, tap_branch_hash, tap_leaf_hash, tap_tweak_hash};
 
 use crate::builder::push_head;

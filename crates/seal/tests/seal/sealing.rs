@@ -116,6 +116,10 @@ fn every_other_change_of_the_header_breaks_the_signature() {
     assert_eq!(harder.check(&CHAIN), Err(SealError::Bits));
     let mut rootless = sealed.clone();
     rootless.branch[0][0] ^= 1;
+    assert!(
+        rootless.check_form().is_ok(),
+        "the form says nothing of the root"
+    );
     assert_eq!(rootless.check(&CHAIN), Err(SealError::Branch));
 }
 

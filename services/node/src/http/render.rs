@@ -62,7 +62,7 @@ pub(crate) fn prevout(value: Amount, script: &[u8]) -> PrevoutBody {
 /// Returns the highest final block; none under an engine without finality.
 pub(crate) fn finalized(spec: &ChainSpec) -> Option<Finalized> {
     match spec.consensus.engine {
-        EngineSpec::Pow(_) => None,
+        EngineSpec::Pow(_) | EngineSpec::Pos(_) | EngineSpec::Dpos(_) => None,
     }
 }
 

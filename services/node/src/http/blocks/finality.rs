@@ -30,9 +30,9 @@ pub(crate) async fn get_finality(
 ) -> Result<Json<FinalityProof>, ApiError> {
     let placed = load::by_hash(&state, hash).await?;
     match state.spec.consensus.engine {
-        EngineSpec::Pow(_) => {
+        EngineSpec::Pow(_) | EngineSpec::Pos(_) | EngineSpec::Dpos(_) => {
             let height = placed.record.height;
-            let detail = format!("Under proof of work no block is final, nor is that at {height}.");
+            let detail = format!("There is no proof that the block at {height} is final.");
             Err(ApiError::new(StatusCode::NOT_FOUND, "no-finality", detail))
         }
     }
