@@ -57,6 +57,17 @@ pub const ALLOWED: &[(&str, &[&str])] = &[
     ),
     ("synod-store", &["synod-primitives", "synod-ledger"]),
     ("synod-faults", &[]),
+    (
+        "synod-bench",
+        &[
+            "synod-primitives",
+            "synod-sigcheck",
+            "synod-script",
+            "synod-chainspec",
+            "synod-blockfile",
+            "synod-ledger",
+        ],
+    ),
     ("synod-api", &[]),
     (
         "synod-gossip",

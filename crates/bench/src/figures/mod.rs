@@ -1,0 +1,11 @@
+//! Figures that need no whole node. Times are CPU time of the thread that works, so that other
+//! work on the machine does not enter them, apart from caches and clock.
+
+mod connect;
+mod merkle;
+mod rounds;
+mod verifier;
+
+pub(crate) use connect::connect;
+pub(crate) use merkle::merkle;
+pub(crate) use verifier::verifier;
