@@ -8,7 +8,7 @@ use crate::encode::{DecodeError, Reader, count_size, write_count};
 use crate::hash::BlockHash;
 use crate::header::Header;
 use crate::merkle;
-use crate::transaction::Transaction;
+use crate::transaction::{Transaction, fill_ids};
 use crate::weight::Weight;
 
 /// A header and its transactions, with the bytes that they were decoded from.
@@ -70,9 +70,10 @@ impl Block {
         let count = reader.read_count_of(LEAST_TRANSACTION_SIZE)?;
         let mut transactions = Vec::with_capacity(count);
         for _ in 0..count {
-            transactions.push(Transaction::read(&mut reader)?);
+            transactions.push(Transaction::read_without_ids(&mut reader)?);
         }
         reader.finish()?;
+        fill_ids(&mut transactions);
         Ok(Self {
             header,
             hash: header.block_hash(),

@@ -6,11 +6,12 @@
 //! and must never know of scripts' meaning, coins, agreement, storage or time.
 //!
 //! Decoding copies nothing: a [`Block`] or [`Transaction`] keeps the bytes that it
-//! was decoded from and its scripts are slices of them. Transaction ids are computed
-//! in the same pass.
+//! was decoded from and its scripts are slices of them. The ids of all transactions are
+//! computed from the same bytes in one go, two at a time.
 
 pub mod amount;
 pub mod block;
+pub mod double_hash;
 pub mod encode;
 pub mod hash;
 pub mod header;

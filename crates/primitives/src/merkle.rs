@@ -1,5 +1,6 @@
 //! Merkle trees over transaction ids, as Bitcoin builds them.
 
+use crate::double_hash::sha256d_pairs;
 use crate::hash::sha256d;
 
 /// A root together with the finding whether its tree is ambiguous.
@@ -27,11 +28,7 @@ pub fn root(mut row: Vec<[u8; 32]>) -> Root {
     let mut is_mutated = false;
     while row.len() > 1 {
         is_mutated |= row.chunks_exact(2).any(|pair| pair[0] == pair[1]);
-        let half = row.len().div_ceil(2);
-        for i in 0..half {
-            let right = row[(2 * i + 1).min(row.len() - 1)];
-            row[i] = hash_pair(&row[2 * i], &right);
-        }
+        let half = sha256d_pairs(&mut row);
         row.truncate(half);
     }
     Root {
@@ -51,11 +48,7 @@ pub fn branch(mut row: Vec<[u8; 32]>, mut position: usize) -> Vec<[u8; 32]> {
     }
     while row.len() > 1 {
         branch.push(row[(position ^ 1).min(row.len() - 1)]);
-        let half = row.len().div_ceil(2);
-        for i in 0..half {
-            let right = row[(2 * i + 1).min(row.len() - 1)];
-            row[i] = hash_pair(&row[2 * i], &right);
-        }
+        let half = sha256d_pairs(&mut row);
         row.truncate(half);
         position /= 2;
     }

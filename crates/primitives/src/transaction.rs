@@ -6,8 +6,9 @@ use std::str::FromStr;
 use bytes::Bytes;
 
 use crate::amount::Amount;
+use crate::double_hash::{Message, sha256d_each};
 use crate::encode::{DecodeError, Reader, count_size, write_count, write_var_bytes};
-use crate::hash::{Sha256d, Txid, Wtxid, sha256d};
+use crate::hash::{Txid, Wtxid, sha256d};
 use crate::weight::Weight;
 
 /// The bytes of a script; what they mean is the script crate's knowledge.
@@ -319,6 +320,12 @@ impl fmt::Debug for Transaction {
 const LEAST_INPUT_SIZE: usize = OutPoint::SIZE + 1 + 4;
 /// The fewest bytes that an output takes: value and empty script.
 const LEAST_OUTPUT_SIZE: usize = 8 + 1;
+/// The bytes of the version.
+const VERSION_SIZE: usize = 4;
+/// The bytes of BIP144's marker and flag.
+const MARKER_SIZE: usize = 2;
+/// The bytes of the lock time.
+const LOCK_TIME_SIZE: usize = 4;
 
 impl Transaction {
     /// Makes a transaction from its parts; encodes it and computes its ids.
@@ -368,6 +375,14 @@ impl Transaction {
     /// # Errors
     /// Bytes that are no transaction.
     pub fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let mut transaction = [Self::read_without_ids(reader)?];
+        fill_ids(&mut transaction);
+        let [transaction] = transaction;
+        Ok(transaction)
+    }
+
+    /// Reads a transaction whose ids are still to be filled in, by [`fill_ids`].
+    pub(crate) fn read_without_ids(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let start = reader.position();
         let version = reader.read_i32()?;
         let mut body = reader.position();
@@ -398,16 +413,14 @@ impl Transaction {
         }
         let lock_time = reader.read_u32()?;
         let raw = reader.share(start, reader.position());
-        let body = &raw[body - start..body_end - start];
-        let (txid, wtxid) = ids(&raw, body, flag != 0);
-        let stripped_size = u32::try_from(body.len() + 8).expect("transactions are below 4 GiB");
+        let stripped_size = u32::try_from(body_end - body + 8).expect("below 4 GiB");
         Ok(Self {
             version,
             inputs,
             outputs,
             lock_time,
-            txid,
-            wtxid,
+            txid: Txid::ZERO,
+            wtxid: Wtxid::ZERO,
             stripped_size,
             raw,
         })
@@ -537,20 +550,42 @@ fn read_outputs(reader: &mut Reader<'_>) -> Result<Vec<TxOut>, DecodeError> {
     Ok(outputs)
 }
 
-/// Computes both ids from the encoding, without writing it a second time.
-fn ids(raw: &[u8], body: &[u8], has_witness: bool) -> (Txid, Wtxid) {
-    if !has_witness {
-        let hash = sha256d(raw);
-        return (Txid::from_bytes(hash), Wtxid::from_bytes(hash));
+/// Computes the ids of transactions from their encodings, without writing those a second time.
+///
+/// Where there is a witness, the encoding has a marker of two bytes behind the version and the
+/// witnesses before the lock time, both of which the txid leaves out.
+pub(crate) fn fill_ids(transactions: &mut [Transaction]) {
+    let count = transactions.len();
+    let has_witness = |index: &usize| transactions[*index].has_witness();
+    let with_witness: Vec<usize> = (0..count).filter(has_witness).collect();
+    let whole = with_witness.iter().map(|index| &transactions[*index].raw);
+    let messages = transactions
+        .iter()
+        .map(stripped_pieces)
+        .chain(whole.map(|raw| [&raw[..], &[], &[]]));
+    let mut hashes = vec![[0; 32]; count + with_witness.len()];
+    sha256d_each(messages, |index, hash| hashes[index] = hash);
+    for (transaction, hash) in transactions.iter_mut().zip(&hashes) {
+        transaction.txid = Txid::from_bytes(*hash);
+        transaction.wtxid = Wtxid::from_bytes(*hash);
     }
-    let mut hasher = Sha256d::new();
-    hasher.update(&raw[..4]);
-    hasher.update(body);
-    hasher.update(&raw[raw.len() - 4..]);
-    (
-        Txid::from_bytes(hasher.finalize()),
-        Wtxid::from_bytes(sha256d(raw)),
-    )
+    for (index, hash) in with_witness.iter().zip(&hashes[count..]) {
+        transactions[*index].wtxid = Wtxid::from_bytes(*hash);
+    }
+}
+
+/// Returns the encoding without witness as pieces of that with it.
+fn stripped_pieces(transaction: &Transaction) -> Message<'_> {
+    let raw = &transaction.raw[..];
+    if !transaction.has_witness() {
+        return [raw, &[], &[]];
+    }
+    let body = transaction.stripped_size() - VERSION_SIZE - LOCK_TIME_SIZE;
+    [
+        &raw[..VERSION_SIZE],
+        &raw[VERSION_SIZE + MARKER_SIZE..][..body],
+        &raw[raw.len() - LOCK_TIME_SIZE..],
+    ]
 }
 
 fn encode_parts(
