@@ -14,6 +14,7 @@ use synod_primitives::{Block, BlockHash, Height};
 
 use crate::feed::Agreement;
 use crate::orphans::OrphanBlocks;
+use crate::prepared::Candidate;
 use crate::recent::RecentBlocks;
 use crate::refused::RefusedHeaders;
 use crate::storage::{Batch, ChainChange, CoinsFlush, Durability, Status, Storage, StorageError};
@@ -46,7 +47,7 @@ pub struct Chain {
     pub(crate) work: Unwritten,
     pub(crate) memory: InMemory,
     pub(crate) settings: ChainSettings,
-    pub(crate) pool: rayon::ThreadPool,
+    pub(crate) pool: Arc<rayon::ThreadPool>,
     pub(crate) agreement: Agreement,
     pub(crate) signals: SignalCounts,
     /// As of the last commit.
@@ -110,6 +111,12 @@ impl Chain {
     #[must_use]
     pub fn rules(&self) -> &Rules {
         &self.rules
+    }
+
+    /// Shares the threads that check scripts, so that a shell can prepare blocks on them.
+    #[must_use]
+    pub fn pool(&self) -> Arc<rayon::ThreadPool> {
+        Arc::clone(&self.pool)
     }
 
     /// Returns where a block stands.
@@ -178,18 +185,20 @@ impl Chain {
     /// The rule that the block breaks, or a failure of storage.
     pub(crate) fn store_block(
         &mut self,
-        block: &Arc<Block>,
+        candidate: Candidate,
         now: u64,
     ) -> Result<Option<EntryId>, Refusal> {
+        let Candidate { block, checked } = candidate;
         let hash = block.hash();
         if let Some(refusal) = self.known_refusal(hash) {
             return Err(refusal);
         }
-        let proof = self.engine.proof_of(block);
+        let proof = self.engine.proof_of(&block);
         self.engine
             .check_header_alone(block.header(), &proof)
             .map_err(|error| self.refuse_header(hash, &error))?;
-        let checked = self.check_block(Arc::clone(block))?;
+        let checked = checked.unwrap_or_else(|| CheckedBlock::validate(Arc::clone(&block)));
+        let checked = checked.map_err(|error| self.refuse_block(hash, &error))?;
         let Some(parent) = self.tree.find(block.header().previous_block_hash) else {
             return Ok(None);
         };
@@ -212,7 +221,7 @@ impl Chain {
         self.work.bytes += block.size();
         self.work.blocks.push((hash, block.raw().clone()));
         self.memory.recent.insert(contextual);
-        self.tell_stored(id, block);
+        self.tell_stored(id, &block);
         Ok(Some(id))
     }
 

@@ -31,17 +31,11 @@ impl From<&BlockError> for Refusal {
 }
 
 impl Chain {
-    /// Checks a block by itself.
-    pub(crate) fn check_block(
-        &mut self,
-        block: Arc<Block>,
-    ) -> Result<CheckedBlock<Arc<Block>>, Refusal> {
-        let hash = block.hash();
-        CheckedBlock::validate(block).map_err(|error| {
-            let refusal = Refusal::from(&error);
-            self.remember_refusal(hash, &refusal);
-            refusal
-        })
+    /// Notes that a block breaks a rule by itself.
+    pub(crate) fn refuse_block(&mut self, hash: BlockHash, error: &BlockError) -> Refusal {
+        let refusal = Refusal::from(error);
+        self.remember_refusal(hash, &refusal);
+        refusal
     }
 
     /// Checks a block where it stands, as far as no coins are needed.

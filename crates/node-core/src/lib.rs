@@ -18,6 +18,7 @@ mod memory;
 mod node;
 mod open;
 mod orphans;
+mod prepared;
 mod recent;
 mod refused;
 mod storage;
@@ -35,6 +36,7 @@ pub use header_sync::{
 pub use memory::MemoryStorage;
 pub use node::{Admissions, Node, Settings, SharedMempool};
 pub use open::engine_of;
+pub use prepared::PreparedBlock;
 pub use storage::{
     Batch, ChainChange, CoinsFlush, Durability, HeaderRecord, Status, Storage, StorageError, Stored,
 };

@@ -14,6 +14,7 @@ use synod_primitives::{Amount, BlockHash, Height, OutPoint, Script, Transaction}
 use crate::chain::{Chain, ChainSettings, TipChange};
 use crate::coins::BranchTimes;
 use crate::event::Event;
+use crate::prepared::PreparedBlock;
 use crate::storage::{Durability, Storage, StorageError};
 use crate::submit::View;
 use crate::template::{BlockTemplate, TemplateEntry, TemplateParts};
@@ -106,9 +107,24 @@ impl Node {
         now: u64,
         durability: Durability,
     ) -> Result<Vec<Result<Accepted, Refusal>>, StorageError> {
-        let submission = self
-            .chain
-            .submit_blocks(raws, now, durability, &*read(&self.mempool))?;
+        let mut blocks = raws.iter().map(PreparedBlock::decode);
+        self.submit_prepared(&mut blocks, now, durability)
+    }
+
+    /// Takes in blocks in order as [`Node::submit_blocks`] does; each is asked for when those
+    /// before it are connected, so others can prepare the next ones meanwhile.
+    ///
+    /// # Errors
+    /// As [`Node::submit_blocks`].
+    pub fn submit_prepared(
+        &mut self,
+        blocks: &mut dyn Iterator<Item = PreparedBlock>,
+        now: u64,
+        durability: Durability,
+    ) -> Result<Vec<Result<Accepted, Refusal>>, StorageError> {
+        let submission =
+            self.chain
+                .submit_blocks(blocks, now, durability, &*read(&self.mempool))?;
         self.follow(&submission.change, now)?;
         Ok(submission.verdicts)
     }

@@ -67,7 +67,7 @@ impl Chain {
             },
             memory: InMemory::default(),
             settings,
-            pool,
+            pool: pool.into(),
             agreement: Agreement::default(),
             signals: SignalCounts::default(),
             unknown_rules: UnknownRules::default(),

@@ -2,34 +2,37 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use synod_engine::Millis;
 use synod_ledger::{NoSignatureCache, SignatureCache};
 use synod_primitives::{Block, BlockHash, CompactTarget, Header, Height, Work};
 
 use crate::chain::{Chain, TipChange};
+use crate::prepared::{Candidate, PreparedBlock};
 use crate::storage::{Durability, Status, StorageError};
 use crate::tree::EntryId;
 use crate::unknown_rules::UnknownRules;
 use crate::verdict::{Accepted, Blame, NodeError, Placement, Refusal};
 
 impl Chain {
-    /// Takes in raw blocks in order, lets the tip settle and makes all durable at once.
+    /// Takes in blocks in order, lets the tip settle after each and makes all durable at once.
+    ///
+    /// Each block is asked for when those before it are connected, so a shell can prepare the
+    /// next ones meanwhile.
     ///
     /// # Errors
     /// Storage failed; the chain must then be opened again. What is wrong with a block is in
     /// its own verdict.
     pub fn submit_blocks(
         &mut self,
-        raws: &[Bytes],
+        blocks: &mut dyn Iterator<Item = PreparedBlock>,
         now: u64,
         durability: Durability,
         cache: &dyn SignatureCache,
     ) -> Result<Submission, StorageError> {
         self.agreement.now = Millis::from_seconds(now);
-        let mut steps = Vec::with_capacity(raws.len());
-        for raw in raws {
-            steps.push(self.take_in(raw, now, cache)?);
+        let mut steps = Vec::new();
+        for block in blocks {
+            steps.push(self.take_in(block, now, cache)?);
         }
         let change = self.commit(durability)?;
         let verdicts = steps.into_iter().map(|step| match step {
@@ -45,21 +48,22 @@ impl Chain {
 
     fn take_in(
         &mut self,
-        raw: &Bytes,
+        block: PreparedBlock,
         now: u64,
         cache: &dyn SignatureCache,
     ) -> Result<Result<Step, Refusal>, StorageError> {
-        let block = match Block::decode(raw) {
-            Ok(block) => Arc::new(block),
+        let candidate = match block.into_candidate() {
+            Ok(candidate) => candidate,
             Err(error) => {
                 let refusal = Refusal::new("block-malformed", error.to_string(), Blame::Malformed);
                 return Ok(Err(refusal));
             }
         };
+        let block = Arc::clone(&candidate.block);
         if let Some(known) = self.duplicate(block.hash()) {
             return Ok(Ok(Step::Settled(known)));
         }
-        let id = match self.store_block(&block, now) {
+        let id = match self.store_block(candidate, now) {
             Ok(Some(id)) => id,
             Ok(None) => return Ok(Ok(Step::Settled(self.hold_orphan(&block)))),
             Err(refusal) => return Ok(Err(refusal)),
@@ -95,8 +99,9 @@ impl Chain {
         let mut parents = vec![parent];
         while let Some(parent) = parents.pop() {
             for child in self.memory.orphans.take_children(parent) {
-                if let Ok(Some(_)) = self.store_block(&child, now) {
-                    parents.push(child.hash());
+                let hash = child.hash();
+                if let Ok(Some(_)) = self.store_block(Candidate::unchecked(child), now) {
+                    parents.push(hash);
                 }
             }
         }

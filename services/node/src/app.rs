@@ -95,7 +95,7 @@ pub async fn open_node(
         maintenance,
     } = Store::open(&config.data, &identity, &Options::default()).await?;
     let runtime = tokio::runtime::Handle::current();
-    let storage = Box::new(StoreAdapter::new(writer, reader.clone(), runtime));
+    let storage = Box::new(StoreAdapter::new(writer, reader.clone(), runtime)?);
     let mut key = [0; 16];
     getrandom::fill(&mut key).map_err(|error| anyhow!("no randomness: {error}"))?;
     let (k0, k1) = key.split_at(8);

@@ -6,6 +6,7 @@ mod index;
 mod storage;
 mod thread;
 pub mod warnings;
+mod write_behind;
 
 pub use digest::StateDigests;
 pub use handle::{ChainHandle, Unavailable};

@@ -1,36 +1,43 @@
 //! The node core's storage port over the store.
 
+use std::collections::VecDeque;
+
 use bytes::Bytes;
 use synod_ledger::Coin;
-use synod_node_core::{Batch, Durability, HeaderRecord, Status, Storage, StorageError, Stored};
+use synod_node_core::{
+    Batch, CoinsFlush, Durability, HeaderRecord, Status, Storage, StorageError, Stored,
+};
 use synod_primitives::{BlockHash, Height, OutPoint};
 use synod_store::{self as store, BlockStatus, Reader, StoreError, Writer};
 use tokio::runtime::Handle;
 
 use super::index::TransactionIndex;
+use super::write_behind::{WriteBehind, failed};
 
-/// The store as the chain thread uses it: each call blocks that thread until it is done.
+/// The store as the chain thread uses it: reads and synced commits block that thread until they are
+/// done; a deferred commit is written behind it, one at a time.
 pub struct StoreAdapter {
-    writer: Writer,
+    writing: WriteBehind,
     reader: Reader,
     runtime: Handle,
-    index: TransactionIndex,
-    /// The batch that there was no room for. The node core is past it, so reads look into it
-    /// first.
-    unwritten: Option<Batch>,
+    /// Batches that are not written yet, oldest first; those that there was no room for stay. The
+    /// node core is past them, so reads look into them first.
+    unwritten: VecDeque<Box<Batch>>,
 }
 
 impl StoreAdapter {
     /// Wraps a store's writer and reader; `runtime` drives them.
-    #[must_use]
-    pub fn new(writer: Writer, reader: Reader, runtime: Handle) -> Self {
-        Self {
-            index: TransactionIndex::new(reader.clone()),
-            writer,
+    ///
+    /// # Errors
+    /// The system starts no thread.
+    pub fn new(writer: Writer, reader: Reader, runtime: Handle) -> std::io::Result<Self> {
+        let index = TransactionIndex::new(reader.clone());
+        Ok(Self {
+            writing: WriteBehind::start(writer, index, runtime.clone())?,
             reader,
             runtime,
-            unwritten: None,
-        }
+            unwritten: VecDeque::new(),
+        })
     }
 
     async fn load_all(&self) -> Result<Stored, StoreError> {
@@ -78,55 +85,85 @@ impl StoreAdapter {
         Ok(found)
     }
 
-    /// Splits coins that are asked for into those that the unwritten batch makes, and those
-    /// that it says nothing of. What it deletes is in neither.
+    /// Splits coins that are asked for into those that unwritten batches make, and those that they
+    /// say nothing of. What they delete is in neither.
     fn overlaid(&self, outpoints: &[OutPoint]) -> (Vec<(OutPoint, Coin)>, Vec<OutPoint>) {
-        let flush = self.unwritten.as_ref().and_then(|it| it.coins.as_ref());
-        let Some(flush) = flush else {
-            return (Vec::new(), outpoints.to_vec());
+        let flushes = || {
+            let newest_first = self.unwritten.iter().rev();
+            newest_first.filter_map(|batch| batch.coins.as_ref())
         };
         let (mut made, mut rest) = (Vec::new(), Vec::new());
         for outpoint in outpoints {
-            let inserted = flush.inserts.binary_search_by_key(outpoint, |(at, _)| *at);
-            if let Ok(index) = inserted {
-                made.push(flush.inserts[index].clone());
-            } else if flush.deletes.binary_search(outpoint).is_err() {
-                rest.push(*outpoint);
+            match flushes().find_map(|flush| change_of(flush, outpoint)) {
+                Some(Some(coin)) => made.push((*outpoint, coin)),
+                Some(None) => {}
+                None => rest.push(*outpoint),
             }
         }
         (made, rest)
     }
 
-    fn write(&mut self, batch: &Batch) -> Result<(), StorageError> {
-        let moves_tip = batch.chain.is_some();
-        self.runtime
-            .block_on(self.writer.commit(&into_store(batch)))
-            .map_err(failed)?;
-        // In bulk the index is left behind and brought up with the next synced commit.
-        if moves_tip && batch.durability == Durability::Synced {
-            self.runtime
-                .block_on(self.index.catch_up(&mut self.writer))
-                .map_err(failed)?;
+    /// Waits for the batch that is being written. One that failed goes back to its place.
+    fn settle(&mut self) -> Result<(), StorageError> {
+        match self.writing.finish()? {
+            Some((batch, Err(error))) => {
+                self.unwritten.push_front(batch);
+                Err(error)
+            }
+            Some((_, Ok(()))) | None => Ok(()),
+        }
+    }
+
+    /// Waits until readers and [`Self::unwritten`] together show all batches.
+    ///
+    /// Correctness: a batch that there was no room for is in the second; the next commit meets it
+    /// again and reports it.
+    fn settle_for_reading(&mut self) -> Result<(), StorageError> {
+        match self.settle() {
+            Err(StorageError::Full(_)) => Ok(()),
+            settled => settled,
+        }
+    }
+
+    /// Writes all batches in their order; the last is left to be written behind where it may.
+    fn write(&mut self) -> Result<(), StorageError> {
+        self.settle()?;
+        while let Some(batch) = self.unwritten.pop_front() {
+            let may_follow = self.unwritten.is_empty() && batch.durability == Durability::Deferred;
+            self.writing.begin(batch)?;
+            if !may_follow {
+                self.settle()?;
+            }
         }
         Ok(())
     }
 }
 
+/// What a flush says of a coin: that it is there, that it is not, or nothing.
+fn change_of(flush: &CoinsFlush, outpoint: &OutPoint) -> Option<Option<Coin>> {
+    let inserted = flush.inserts.binary_search_by_key(outpoint, |(at, _)| *at);
+    if let Ok(index) = inserted {
+        return Some(Some(flush.inserts[index].1.clone()));
+    }
+    flush
+        .deletes
+        .binary_search(outpoint)
+        .is_ok()
+        .then_some(None)
+}
+
 impl Storage for StoreAdapter {
     fn load(&mut self) -> Result<Stored, StorageError> {
         // Bulk work may have left the index behind.
-        self.runtime
-            .block_on(self.index.catch_up(&mut self.writer))
-            .map_err(failed)?;
-        self.runtime
-            .clone()
-            .block_on(self.load_all())
-            .map_err(failed)
+        self.settle()?;
+        self.writing.catch_up()?;
+        self.runtime.block_on(self.load_all()).map_err(failed)
     }
 
     fn load_block(&mut self, hash: BlockHash) -> Result<Option<Bytes>, StorageError> {
-        let unwritten = self.unwritten.as_ref();
-        if let Some(raw) = unwritten.and_then(|it| find(&it.blocks, hash)) {
+        self.settle_for_reading()?;
+        let unwritten = self.unwritten.iter();
+        if let Some(raw) = unwritten.rev().find_map(|it| find(&it.blocks, hash)) {
             return Ok(Some(raw));
         }
         self.runtime
@@ -135,8 +172,9 @@ impl Storage for StoreAdapter {
     }
 
     fn load_undo(&mut self, hash: BlockHash) -> Result<Option<Bytes>, StorageError> {
-        let unwritten = self.unwritten.as_ref();
-        if let Some(raw) = unwritten.and_then(|it| find(&it.undo, hash)) {
+        self.settle_for_reading()?;
+        let unwritten = self.unwritten.iter();
+        if let Some(raw) = unwritten.rev().find_map(|it| find(&it.undo, hash)) {
             return Ok(Some(raw));
         }
         self.runtime
@@ -148,6 +186,9 @@ impl Storage for StoreAdapter {
         &mut self,
         outpoints: &[OutPoint],
     ) -> Result<Vec<(OutPoint, Coin)>, StorageError> {
+        if self.writing.changes_coins() {
+            self.settle_for_reading()?;
+        }
         let (mut found, rest) = self.overlaid(outpoints);
         let stored = self
             .runtime
@@ -163,40 +204,19 @@ impl Storage for StoreAdapter {
     }
 
     fn commit(&mut self, batch: Batch) -> Result<(), StorageError> {
-        self.retry()?;
-        let written = self.write(&batch);
-        if let Err(StorageError::Full(_)) = written {
-            self.unwritten = Some(batch);
-        }
-        written
+        self.unwritten.push_back(Box::new(batch));
+        self.write()
     }
 
-    /// Correctness: a batch whose index found no room is written twice; the second time
-    /// changes nothing.
     fn retry(&mut self) -> Result<(), StorageError> {
-        let Some(batch) = self.unwritten.take() else {
-            return Ok(());
-        };
-        let written = self.write(&batch);
-        if written.is_err() {
-            self.unwritten = Some(batch);
-        }
-        written
+        self.write()?;
+        self.settle()
     }
 }
 
 fn find(blocks: &[(BlockHash, Bytes)], hash: BlockHash) -> Option<Bytes> {
     let found = blocks.iter().find(|(at, _)| *at == hash);
     found.map(|(_, raw)| raw.clone())
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "it is given to map_err")]
-fn failed(error: StoreError) -> StorageError {
-    match error {
-        StoreError::DiskFull => StorageError::Full(error.to_string()),
-        StoreError::Corrupt { .. } => StorageError::Corrupt(error.to_string()),
-        _ => StorageError::Failed(error.to_string()),
-    }
 }
 
 fn from_record(record: store::HeaderRecord) -> HeaderRecord {
@@ -237,7 +257,8 @@ fn into_record(record: &HeaderRecord) -> store::HeaderRecord {
     }
 }
 
-fn into_store(batch: &Batch) -> store::Batch {
+/// Translates a batch for the store.
+pub(super) fn into_store(batch: &Batch) -> store::Batch {
     let chain = batch.chain.as_ref().map(|change| match change.fork {
         // The genesis block is written like any other; the store has none below it.
         (Height::GENESIS, genesis) if change.connected.is_empty() => store::ChainChange {

@@ -1,6 +1,6 @@
 //! `synod-node import`: blocks from Core's files, with full script checks.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::io::{IsTerminal as _, Write as _};
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -10,17 +10,19 @@ use bytes::Bytes;
 use synod_api::HashHex;
 use synod_api::import::ImportReport;
 use synod_blockfile::BlockFiles;
-use synod_node_core::{Durability, Node, Placement};
+use synod_node_core::{Durability, Node, Placement, PreparedBlock};
 use synod_primitives::{Block, BlockHash, Header};
 
 use crate::app::open_node;
 use crate::config::NodeConfig;
 use crate::state::clock;
+use crate::tools::prepare::{Batch, Preparation};
 
-/// Bytes of blocks that are submitted together.
-const BATCH_BYTES: usize = 8 << 20;
+/// Bytes of blocks that are submitted together. Their successors, as many bytes, are prepared
+/// meanwhile.
+pub(super) const BATCH_BYTES: usize = 8 << 20;
 /// Blocks that are submitted together.
-const BATCH_BLOCKS: usize = 256;
+pub(super) const BATCH_BLOCKS: usize = 256;
 /// Bytes of blocks held in memory because their parent comes later in the file; past it
 /// they are read again in another pass.
 const MAX_HELD_BYTES: usize = 256 << 20;
@@ -49,16 +51,17 @@ pub async fn run(config: NodeConfig, file: &Path) -> Result<ImportReport> {
 
 struct Import {
     node: Node,
+    preparation: Preparation,
     started: Instant,
-    batch: Vec<Bytes>,
-    batch_bytes: usize,
+    /// Blocks that are being prepared and are submitted next.
+    next: Batch,
+    /// Blocks that follow those.
+    after: Batch,
     /// Blocks by the parent that they wait for.
     held: HashMap<BlockHash, Vec<Bytes>>,
     held_bytes: usize,
     /// Whether blocks were passed over for lack of room.
     skipped: bool,
-    /// Blocks of this run, taken in or waiting in the batch.
-    known: HashSet<BlockHash>,
     counts: Counts,
     progress: Progress,
 }
@@ -71,17 +74,36 @@ struct Counts {
     refused: u64,
 }
 
+impl Counts {
+    fn of(block: &PreparedBlock) -> Self {
+        let transactions = block.block().map_or(&[][..], Block::transactions);
+        let spending = transactions.iter().skip(1);
+        Self {
+            blocks: 1,
+            transactions: transactions.len() as u64,
+            inputs: spending.map(|it| it.inputs().len() as u64).sum(),
+            refused: 0,
+        }
+    }
+
+    fn add(&mut self, other: &Self) {
+        self.blocks += other.blocks;
+        self.transactions += other.transactions;
+        self.inputs += other.inputs;
+    }
+}
+
 impl Import {
     fn new(node: Node) -> Self {
         Self {
+            preparation: Preparation::of(&node),
             node,
             started: Instant::now(),
-            batch: Vec::new(),
-            batch_bytes: 0,
+            next: Batch::default(),
+            after: Batch::default(),
             held: HashMap::new(),
             held_bytes: 0,
             skipped: false,
-            known: HashSet::new(),
             counts: Counts::default(),
             progress: Progress::default(),
         }
@@ -118,6 +140,7 @@ impl Import {
             let height = self.node.view().height.0;
             self.progress.show(blocks.position(), total, height);
         }
+        self.submit()?;
         self.submit()
     }
 
@@ -141,16 +164,15 @@ impl Import {
         }
         let mut ready = vec![(hash, raw)];
         while let Some((hash, raw)) = ready.pop() {
-            self.known.insert(hash);
-            self.batch_bytes += raw.len();
-            self.batch.push(raw);
+            self.after
+                .push(hash, raw.len(), self.preparation.prepare(raw));
             for child in self.held.remove(&hash).unwrap_or_default() {
                 self.held_bytes -= child.len();
                 if let Some(header) = header_of(&child) {
                     ready.push((header.block_hash(), child));
                 }
             }
-            if self.batch_bytes >= BATCH_BYTES || self.batch.len() >= BATCH_BLOCKS {
+            if self.after.is_full() {
                 self.submit()?;
             }
         }
@@ -159,22 +181,30 @@ impl Import {
 
     fn knows(&self, hash: BlockHash) -> bool {
         let tree = self.node.chain().tree();
-        self.known.contains(&hash)
+        self.next.known.contains(&hash)
+            || self.after.known.contains(&hash)
             || tree
                 .find(hash)
                 .is_some_and(|id| tree.entry(id).record.status.has_block())
     }
 
+    /// Submits the older of the two batches; the younger is prepared meanwhile.
     fn submit(&mut self) -> Result<()> {
-        let batch = std::mem::take(&mut self.batch);
-        self.batch_bytes = 0;
+        let after = std::mem::take(&mut self.after);
+        let batch = std::mem::replace(&mut self.next, after);
+        let mut sizes = Vec::with_capacity(batch.blocks.len());
+        let mut blocks = batch.blocks.into_iter().map(|pending| {
+            let block = pending.wait();
+            sizes.push(Counts::of(&block));
+            block
+        });
         let verdicts = self
             .node
-            .submit_blocks(&batch, clock(), Durability::Deferred)?;
+            .submit_prepared(&mut blocks, clock(), Durability::Deferred)?;
         drop(self.node.take_events());
-        for (raw, verdict) in batch.iter().zip(verdicts) {
+        for (size, verdict) in sizes.iter().zip(verdicts) {
             match verdict {
-                Ok(accepted) if accepted.placement != Placement::Duplicate => self.count(raw),
+                Ok(accepted) if accepted.placement != Placement::Duplicate => self.counts.add(size),
                 Ok(_) => {}
                 Err(refusal) => {
                     self.counts.refused += 1;
@@ -182,18 +212,7 @@ impl Import {
                 }
             }
         }
-        self.known.clear();
         Ok(())
-    }
-
-    fn count(&mut self, raw: &Bytes) {
-        let Ok(block) = Block::decode(raw) else {
-            return;
-        };
-        self.counts.blocks += 1;
-        self.counts.transactions += block.transactions().len() as u64;
-        let spending = block.transactions().iter().skip(1);
-        self.counts.inputs += spending.map(|it| it.inputs().len() as u64).sum::<u64>();
     }
 
     fn report(&self) -> ImportReport {

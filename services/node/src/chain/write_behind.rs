@@ -1,0 +1,174 @@
+//! The store's writer on a thread of its own.
+//!
+//! A batch is handed over and asked for later, so the chain thread goes on while it is written. There
+//! is at most one on its way: batches are written in their order, and each is given back with what
+//! became of it.
+
+use std::sync::mpsc::{self, Receiver, SyncSender};
+use std::thread::JoinHandle;
+
+use synod_node_core::{Batch, Durability, StorageError};
+use synod_store::{StoreError, Writer};
+use tokio::runtime::Handle;
+
+use super::index::TransactionIndex;
+use super::storage::into_store;
+
+/// What the thread is asked to do.
+enum Job {
+    /// Write a batch.
+    Write(Box<Batch>),
+    /// Bring the transaction index up.
+    CatchUp,
+}
+
+/// What became of a job, with the batch, if it was one.
+type Done = (Option<Box<Batch>>, Result<(), StorageError>);
+
+/// A batch that was on its way, and what became of it.
+pub(super) type Written = (Box<Batch>, Result<(), StorageError>);
+
+/// A writer on a thread, which ends when this is dropped and all is written.
+pub(super) struct WriteBehind {
+    /// `None` only while it is dropped.
+    jobs: Option<SyncSender<Job>>,
+    done: Receiver<Done>,
+    thread: Option<JoinHandle<()>>,
+    under_way: Option<UnderWay>,
+}
+
+/// The batch that is being written.
+#[derive(Clone, Copy)]
+struct UnderWay {
+    changes_coins: bool,
+}
+
+impl WriteBehind {
+    /// Starts the thread; `runtime` drives the store.
+    pub(super) fn start(
+        writer: Writer,
+        index: TransactionIndex,
+        runtime: Handle,
+    ) -> std::io::Result<Self> {
+        let (jobs, inbox) = mpsc::sync_channel(1);
+        let (results, done) = mpsc::sync_channel(1);
+        let writing = Writing {
+            writer,
+            index,
+            runtime,
+        };
+        let thread = std::thread::Builder::new()
+            .name("store-commits".to_owned())
+            .spawn(move || writing.run(&inbox, &results))?;
+        Ok(Self {
+            jobs: Some(jobs),
+            done,
+            thread: Some(thread),
+            under_way: None,
+        })
+    }
+
+    /// Starts to write a batch; none may be on its way.
+    pub(super) fn begin(&mut self, batch: Box<Batch>) -> Result<(), StorageError> {
+        let changes_coins = batch.coins.is_some();
+        self.send(Job::Write(batch))?;
+        self.under_way = Some(UnderWay { changes_coins });
+        Ok(())
+    }
+
+    /// Waits for the batch that is on its way, if one is.
+    pub(super) fn finish(&mut self) -> Result<Option<Written>, StorageError> {
+        if self.under_way.take().is_none() {
+            return Ok(None);
+        }
+        let (batch, result) = self.done.recv().map_err(|_| ended())?;
+        Ok(batch.map(|batch| (batch, result)))
+    }
+
+    /// Says whether a batch is on its way that changes coins.
+    pub(super) fn changes_coins(&self) -> bool {
+        self.under_way.is_some_and(|it| it.changes_coins)
+    }
+
+    /// Brings the transaction index up to the tip; no batch may be on its way.
+    pub(super) fn catch_up(&mut self) -> Result<(), StorageError> {
+        self.send(Job::CatchUp)?;
+        let (_, result) = self.done.recv().map_err(|_| ended())?;
+        result
+    }
+
+    fn send(&self, job: Job) -> Result<(), StorageError> {
+        debug_assert!(self.under_way.is_none(), "one batch at a time");
+        let jobs = self.jobs.as_ref().ok_or_else(ended)?;
+        jobs.send(job).map_err(|_| ended())
+    }
+}
+
+impl Drop for WriteBehind {
+    fn drop(&mut self) {
+        if let Ok(Some((_, Err(error)))) = self.finish() {
+            tracing::error!(%error, "the last commit was not written");
+        }
+        drop(self.jobs.take());
+        if self.thread.take().is_some_and(|it| it.join().is_err()) {
+            tracing::error!("the thread that writes commits panicked");
+        }
+    }
+}
+
+fn ended() -> StorageError {
+    StorageError::Failed("the thread that writes commits has ended".to_owned())
+}
+
+/// What the thread owns.
+struct Writing {
+    writer: Writer,
+    index: TransactionIndex,
+    runtime: Handle,
+}
+
+impl Writing {
+    fn run(mut self, inbox: &Receiver<Job>, results: &SyncSender<Done>) {
+        for job in inbox {
+            let done = match job {
+                Job::Write(batch) => {
+                    let result = self.write(&batch);
+                    (Some(batch), result)
+                }
+                Job::CatchUp => (None, self.catch_up()),
+            };
+            if results.send(done).is_err() {
+                break;
+            }
+        }
+    }
+
+    fn write(&mut self, batch: &Batch) -> Result<(), StorageError> {
+        let rows = into_store(batch);
+        let written = self.runtime.block_on(self.writer.commit(&rows));
+        written.map_err(failed)?;
+        // In bulk the index is left behind and brought up with the next synced commit.
+        //
+        // Correctness: a batch whose index found no room is written twice; the second time changes
+        // nothing.
+        if batch.chain.is_some() && batch.durability == Durability::Synced {
+            self.catch_up()?;
+        }
+        Ok(())
+    }
+
+    fn catch_up(&mut self) -> Result<(), StorageError> {
+        let caught_up = self.index.catch_up(&mut self.writer);
+        self.runtime.block_on(caught_up).map_err(failed)
+    }
+}
+
+/// Translates a failure for the node core.
+#[expect(clippy::needless_pass_by_value, reason = "it is given to map_err")]
+pub(super) fn failed(error: StoreError) -> StorageError {
+    match error {
+        StoreError::DiskFull => StorageError::Full(error.to_string()),
+        StoreError::Corrupt { .. } => StorageError::Corrupt(error.to_string()),
+        _ => StorageError::Failed(error.to_string()),
+    }
+}

@@ -1,0 +1,86 @@
+//! Blocks that are decoded and checked by themselves on the threads that check scripts, while the
+//! chain is busy with those before them.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver};
+
+use bytes::Bytes;
+use synod_node_core::{Node, PreparedBlock};
+use synod_primitives::BlockHash;
+
+use super::import::{BATCH_BLOCKS, BATCH_BYTES};
+
+/// Where blocks are prepared.
+pub(super) enum Preparation {
+    /// On the threads that check scripts.
+    Pool(Arc<rayon::ThreadPool>),
+    /// On the calling thread, when it is wanted.
+    Here,
+}
+
+impl Preparation {
+    /// Chooses as the node does for its scripts.
+    pub(super) fn of(node: &Node) -> Self {
+        let pool = node.chain().pool();
+        if pool.current_num_threads() > 1 {
+            Self::Pool(pool)
+        } else {
+            Self::Here
+        }
+    }
+
+    /// Starts on a block.
+    pub(super) fn prepare(&self, raw: Bytes) -> Pending {
+        let Self::Pool(pool) = self else {
+            return Pending::Later(raw);
+        };
+        let (sender, receiver) = mpsc::channel();
+        let again = raw.clone();
+        pool.spawn(move || {
+            // Nobody waits any more when the import has failed meanwhile.
+            let _ = sender.send(PreparedBlock::check(&raw));
+        });
+        Pending::Soon(receiver, again)
+    }
+}
+
+/// A block that is or will be prepared.
+pub(super) enum Pending {
+    Soon(Receiver<PreparedBlock>, Bytes),
+    Later(Bytes),
+}
+
+impl Pending {
+    /// Waits for the block.
+    pub(super) fn wait(self) -> PreparedBlock {
+        match self {
+            // The sender is lost only when the preparation panicked; then it does so here.
+            Self::Soon(receiver, raw) => receiver
+                .recv()
+                .unwrap_or_else(|_| PreparedBlock::check(&raw)),
+            Self::Later(raw) => PreparedBlock::check(&raw),
+        }
+    }
+}
+
+/// Blocks that are submitted together, parents before children.
+#[derive(Default)]
+pub(super) struct Batch {
+    pub(super) blocks: Vec<Pending>,
+    bytes: usize,
+    pub(super) known: HashSet<BlockHash>,
+}
+
+impl Batch {
+    pub(super) fn push(&mut self, hash: BlockHash, size: usize, block: Pending) {
+        self.known.insert(hash);
+        self.bytes += size;
+        self.blocks.push(block);
+    }
+
+    /// Says whether the batch has reached a limit.
+    pub(super) fn is_full(&self) -> bool {
+        self.bytes >= BATCH_BYTES || self.blocks.len() >= BATCH_BLOCKS
+    }
+}
