@@ -1,5 +1,6 @@
 //! What a chain is asked to do: take in blocks, and an operator's corrections.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use synod_engine::Millis;
@@ -130,22 +131,31 @@ impl Chain {
         Ok(self.settle(&NoSignatureCache)?)
     }
 
-    /// Forgets that a block, its ancestors or descendants were found invalid.
+    /// Forgets that a block, its ancestors or descendants were found invalid, and with an
+    /// ancestor what failed because of it on other branches.
     ///
     /// # Errors
     /// The block is not known or is the genesis block; storage failed.
     pub fn reconsider(&mut self, hash: BlockHash) -> Result<TipChange, NodeError> {
         let id = self.known_block(hash)?;
         self.memory.refused.clear();
-        let mut below = Vec::new();
+        let mut lowest = id;
+        let mut forgiven: BTreeSet<EntryId> = self.tree.subtree(id).into_iter().collect();
         let mut at = Some(id);
-        while let Some(id) = at {
-            below.push(id);
+        while let Some(id) = at.filter(|id| self.tree.entry(*id).record.status.is_failed()) {
+            forgiven.insert(id);
+            lowest = id;
             at = self.tree.entry(id).parent;
         }
-        let related = below.into_iter().rev().chain(self.tree.subtree(id));
-        for id in related.collect::<Vec<_>>() {
-            self.reset_failure(id)?;
+        // Parents come first, so that none is reset above one that is not.
+        for id in self.tree.subtree(lowest) {
+            let Status::Failed { at, .. } = &self.tree.entry(id).record.status else {
+                continue;
+            };
+            let cause = self.tree.find(*at).unwrap_or(id);
+            if forgiven.contains(&id) || forgiven.contains(&cause) {
+                self.reset_failure(id)?;
+            }
         }
         Ok(self.settle(&NoSignatureCache)?)
     }

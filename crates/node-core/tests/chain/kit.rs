@@ -69,16 +69,32 @@ pub(crate) fn open(disk: &Disk) -> Node {
 }
 
 pub(crate) fn open_with(disk: &Disk, coins_cache_bytes: usize) -> Node {
+    try_open_on(Box::new(disk.clone()), coins_cache_bytes).expect("storage works")
+}
+
+/// Opens a node under other rules.
+pub(crate) fn open_spec(spec: &ChainSpec, disk: &Disk) -> Node {
+    let storage = Box::new(disk.clone());
+    Node::open(spec, storage, settings(64 << 20), NOW).expect("storage works")
+}
+
+pub(crate) fn try_open_on(
+    storage: Box<dyn Storage>,
+    coins_cache_bytes: usize,
+) -> Result<Node, StorageError> {
     let spec = ChainSpec::preset("regtest").expect("a preset");
-    let settings = Settings {
+    Node::open(&spec, storage, settings(coins_cache_bytes), NOW)
+}
+
+fn settings(coins_cache_bytes: usize) -> Settings {
+    Settings {
         chain: ChainSettings {
             coins_cache_bytes,
             threads: 2,
             hash_key: (1, 2),
         },
         policy: Policy::default(),
-    };
-    Node::open(&spec, Box::new(disk.clone()), settings, NOW).expect("storage works")
+    }
 }
 
 /// Anyone can spend what pays here; the byte makes branches differ.

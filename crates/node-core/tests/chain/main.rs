@@ -3,6 +3,8 @@
 
 mod branches;
 mod commits;
+mod crashes;
 mod kit;
 mod mutations;
+mod random;
 mod unknown_rules;
