@@ -1,0 +1,10 @@
+//! The real program, over its real command line and over HTTP: verdicts on blocks, what is
+//! remembered of them, activation heights, and what a killed process leaves.
+
+mod activations;
+mod blocks;
+mod kills;
+mod large_blocks;
+mod process;
+mod verdicts;
+mod warnings;
