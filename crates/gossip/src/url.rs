@@ -19,6 +19,11 @@ pub enum UrlPolicy {
     Announced,
 }
 
+impl UrlPolicy {
+    /// Every policy.
+    pub const ALL: [Self; 3] = [Self::Operator, Self::AnnouncedFromLoopback, Self::Announced];
+}
+
 /// A peer's base URL: `http`, a host, a port, and nothing else.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct PeerUrl(String);

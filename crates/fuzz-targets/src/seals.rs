@@ -1,0 +1,33 @@
+//! Seals, votes and evidence.
+
+use synod_seal::{Evidence, Seal, Statement, Vote};
+
+use crate::Input;
+
+/// A seal is written back as it was read.
+pub(crate) fn seal(bytes: &[u8]) {
+    if let Ok(seal) = Seal::decode(bytes) {
+        assert_eq!(seal.encode(), bytes);
+    }
+}
+
+/// A vote is written back as it was read.
+pub(crate) fn vote(bytes: &[u8]) {
+    if let Ok(vote) = Vote::decode(bytes) {
+        assert_eq!(vote.encode(), bytes);
+        let _ = vote.is_signed(&[0; 32]);
+    }
+}
+
+/// Evidence is two statements, each written back as it was read.
+pub(crate) fn evidence(bytes: &[u8]) {
+    let mut input = Input(bytes);
+    let first = input.sized();
+    let second = input.0;
+    for bytes in [first, second] {
+        if let Ok(statement) = Statement::decode(bytes) {
+            assert_eq!(statement.encode(), bytes);
+        }
+    }
+    let _ = Evidence::decode(first, second);
+}
