@@ -132,6 +132,21 @@ pub const ALLOWED: &[(&str, &[&str])] = &[
             "synod-wallet-core",
         ],
     ),
+    (
+        "synod-fuzz-targets",
+        &[
+            "synod-primitives",
+            "synod-sigcheck",
+            "synod-script",
+            "synod-chainspec",
+            "synod-ledger",
+            "synod-mempool",
+            "synod-seal",
+            "synod-blockfile",
+            "synod-gossip",
+            "synod-api",
+        ],
+    ),
     ("xtask", &[]),
 ];
 

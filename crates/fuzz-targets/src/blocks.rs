@@ -43,7 +43,10 @@ pub(crate) fn header(bytes: &[u8]) {
     if let Some((bytes, _)) = bytes.split_first_chunk::<{ Header::SIZE }>() {
         let read = Header::decode(bytes);
         assert_eq!(&read.encode(), bytes);
-        assert_eq!(read.block_hash(), Header::decode(&read.encode()).block_hash());
+        assert_eq!(
+            read.block_hash(),
+            Header::decode(&read.encode()).block_hash()
+        );
     }
 }
 

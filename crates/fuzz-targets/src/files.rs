@@ -39,11 +39,13 @@ pub(crate) fn block_file(bytes: &[u8]) {
     assert!(framed + outside <= content.len() as u64);
 }
 
-/// A saved mempool is written back as it was read. The checksum is set right first.
+/// A saved mempool is read or refused. The checksum is set right first.
 pub(crate) fn mempool_file(bytes: &[u8]) {
     let file = Bytes::from([bytes, &sha256d(bytes)].concat());
     if let Ok(saved) = SavedMempool::decode(&file) {
-        assert_eq!(SavedMempool::decode(&saved.encode().into()), Ok(saved));
+        for it in &saved.transactions {
+            assert_eq!(it.transaction.detach(), it.transaction);
+        }
     }
     // As it came; hardly ever with the right checksum.
     let _ = SavedMempool::decode(&Bytes::copy_from_slice(bytes));

@@ -38,9 +38,17 @@ pub(crate) fn merkle(bytes: &[u8]) {
         assert_eq!(merkle::fold_branch(*leaf, position, &branch), root.hash);
         let count = leaves.len();
         if !root.is_mutated {
-            assert!(merkle::is_in_tree(*leaf, position, &branch, count, &root.hash));
+            assert!(merkle::is_in_tree(
+                *leaf, position, &branch, count, &root.hash
+            ));
         }
-        assert!(!merkle::is_in_tree(*leaf, position + count, &branch, count, &root.hash));
+        assert!(!merkle::is_in_tree(
+            *leaf,
+            position + count,
+            &branch,
+            count,
+            &root.hash
+        ));
     }
     assert!(merkle::branch(leaves.clone(), leaves.len()).is_empty());
 }

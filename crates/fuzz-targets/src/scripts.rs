@@ -1,12 +1,10 @@
 //! Scripts, signatures and the interpreter.
 
-use synod_primitives::{
-    Amount, OutPoint, Script, Transaction, TxIn, TxOut, Txid, Witness,
-};
+use synod_primitives::{Amount, OutPoint, Script, Transaction, TxIn, TxOut, Txid, Witness};
 use synod_script::{
     Address, Asm, Deferred, Flags, Immediate, Instructions, Network, ScriptType, SpendContext,
-    count_sigops, esplora_type, is_unspendable, redeem_script, solve,
-    transaction_sigop_cost, verify_input, witness_program,
+    count_sigops, esplora_type, is_unspendable, redeem_script, solve, transaction_sigop_cost,
+    verify_input, witness_program,
 };
 use synod_sigcheck::{Check, verify, verify_batch};
 

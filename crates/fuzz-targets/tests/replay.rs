@@ -7,7 +7,7 @@ use proptest::test_runner::{Config, TestRunner};
 use synod_fuzz_targets::{TARGETS, find};
 
 /// Random inputs for each target.
-const CASES: u32 = 200;
+const CASES: u32 = 1_000;
 /// The most bytes of a random input.
 const MAX_BYTES: usize = 300;
 
