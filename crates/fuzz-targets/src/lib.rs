@@ -15,6 +15,8 @@ mod scripts;
 mod seals;
 mod text;
 
+pub use scripts::spend;
+
 /// What has to hold for any bytes; panics when it does not.
 pub type Target = fn(&[u8]);
 
