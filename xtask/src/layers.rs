@@ -38,6 +38,15 @@ pub const ALLOWED: &[(&str, &[&str])] = &[
     ),
     ("synod-engine", &["synod-primitives", "synod-seal"]),
     (
+        "synod-engine-pos",
+        &[
+            "synod-primitives",
+            "synod-chainspec",
+            "synod-seal",
+            "synod-engine",
+        ],
+    ),
+    (
         "synod-engine-pow",
         &["synod-primitives", "synod-chainspec", "synod-engine"],
     ),

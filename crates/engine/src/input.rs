@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use synod_primitives::{Block, BlockHash, Header, Height, Transaction};
-use synod_seal::{Evidence, SealKey, StakeChange, Vote};
+use synod_seal::{Evidence, SealKey, SealedHeader, StakeChange, Vote, find_seal};
 
 use crate::output::Record;
 
@@ -29,6 +29,8 @@ pub struct StoredBlock {
     pub header: Header,
     /// Its coinbase, which carries the seal.
     pub coinbase: Transaction,
+    /// What leads from the coinbase to the Merkle root; empty where there is no seal to show.
+    pub branch: Vec<[u8; 32]>,
     /// Its height.
     pub height: Height,
 }
@@ -37,10 +39,15 @@ impl StoredBlock {
     /// Takes out of a block what an engine looks at; `None` for one without transactions.
     #[must_use]
     pub fn new(block: &Block, height: Height) -> Option<Self> {
+        let coinbase = block.transactions().first()?.clone();
+        // Hashing a whole block is only worth it where the branch can become evidence.
+        let sealed = find_seal(&coinbase).ok();
+        let sealed = sealed.and_then(|_| SealedHeader::of_block(block));
         Some(Self {
             hash: block.hash(),
             header: *block.header(),
-            coinbase: block.transactions().first()?.clone(),
+            coinbase,
+            branch: sealed.map_or_else(Vec::new, |it| it.branch),
             height,
         })
     }
