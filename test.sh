@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # Installs what the tests need and runs them all: formatting, lints, unit and black-box
-# tests, then outside clients against a running network.
+# tests, then referees that judge the same as ours, and outside clients against a running
+# network.
 #
 #   ./test.sh            everything
-#   ./test.sh --quick    without the acceptance tests (no Python needed)
+#   ./test.sh --quick    without referees and acceptance tests (no C++ or Python needed)
 set -uo pipefail
 cd "$(dirname "$0")"
 
@@ -29,8 +30,9 @@ step() {
 
 # Runs cargo's tests and adds up the counts that its runners print.
 cargo_tests() {
-    section "cargo test"
-    cargo test --workspace --locked --no-fail-fast 2>&1 | tee "$log"
+    section "$1"
+    shift
+    cargo test --no-fail-fast "$@" 2>&1 | tee "$log"
     local status=${PIPESTATUS[0]}
     local counts
     counts=$(awk '/^test result:/ { p += $4; f += $6 } END { print p + 0, f + 0 }' "$log")
@@ -41,13 +43,23 @@ cargo_tests() {
     fi
 }
 
+# Random spends, blocks and addresses, judged by Bitcoin Core's own code and by rust-bitcoin
+# beside ours. REFEREE_ROUNDS multiplies the number of cases; 1 takes about two minutes on two
+# cores, most of them for the build. Its own lock file follows our crates' by itself.
+referee_tests() {
+    export REFEREE_ROUNDS=${REFEREE_ROUNDS:-1}
+    CARGO_TARGET_DIR=${REFEREE_TARGET_DIR:-$PWD/acceptance/target} cargo_tests \
+        "referees, $REFEREE_ROUNDS round(s)" --manifest-path acceptance/consensus/Cargo.toml
+}
+
 # What a machine with Rust alone may lack: a C compiler for SQLite and libsecp256k1 (the
-# wallet's), and Python with venv for the outside clients.
+# wallet's), a C++ compiler for Bitcoin Core's code, and Python with venv for the outside clients.
 install_packages() {
     local missing=()
     command -v cc >/dev/null || missing+=(build-essential)
     command -v curl >/dev/null || missing+=(curl)
     if ! $quick; then
+        command -v c++ >/dev/null || missing+=(g++)
         python3 -c 'import venv, ensurepip' 2>/dev/null || missing+=(python3 python3-venv)
     fi
     [ ${#missing[@]} -eq 0 ] && return 0
@@ -61,8 +73,9 @@ install_packages || echo "could not install packages; going on with what is ther
 
 step "formatting" cargo fmt --all --check
 step "lints" cargo clippy --workspace --all-targets --locked -- -D warnings
-cargo_tests
+cargo_tests "cargo test" --workspace --locked
 if ! $quick; then
+    referee_tests
     step "build for the acceptance tests" cargo build --locked --workspace --bins
     section "acceptance"
     acceptance/run.sh 2>&1 | tee "$log"

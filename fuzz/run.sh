@@ -16,7 +16,7 @@ platform=$(rustc -vV | sed -n 's/^host: //p')
 export RUSTFLAGS="-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
 -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
 -Cllvm-args=-sanitizer-coverage-trace-compares --cfg fuzzing"
-cargo build --release --locked --target "$platform" ${FUZZ_FEATURES:+--features "$FUZZ_FEATURES"}
+cargo build --release --target "$platform" ${FUZZ_FEATURES:+--features "$FUZZ_FEATURES"}
 program=${CARGO_TARGET_DIR:-target}/$platform/release/fuzz
 corpus=../crates/fuzz-targets/corpus
 

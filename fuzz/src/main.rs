@@ -28,7 +28,12 @@ fn target() -> Target {
 #[cfg(feature = "referees")]
 fn core_interpreter(bytes: &[u8]) {
     use synod_referees::judge::{Case, Tally};
+    use synod_script::template::ANCHOR_PROGRAM;
     let (tx, spent, flags) = synod_fuzz_targets::spend(bytes);
+    // The one rule that changed between the code of the referee and version 28.
+    if spent.script_pubkey.as_bytes().ends_with(&ANCHOR_PROGRAM) {
+        return;
+    }
     let case = Case {
         tx,
         spent: vec![spent],

@@ -7,6 +7,7 @@ mod coins;
 mod connecting;
 mod disconnecting;
 mod lock_times;
+mod quadratic;
 mod random_chains;
 mod scripts;
 mod sigops;
