@@ -72,6 +72,30 @@ pub(crate) fn commit(
     assemble_coinbase(height, outputs)
 }
 
+/// Returns a block at the same place with other transactions behind its coinbase: commitment, root and
+/// nonce fit them. For tests that need a block of which one thing is wrong.
+///
+/// # Errors
+/// There is no coinbase, or no nonce.
+pub fn with_transactions(
+    block: &Block,
+    height: Height,
+    transactions: Vec<Transaction>,
+) -> Result<Block> {
+    let coinbase = block.transactions().first().context("no coinbase")?;
+    let outputs = coinbase.outputs();
+    let (_, rewards) = outputs.split_last().context("no commitment")?;
+    let bare = assemble_coinbase(height, rewards.to_vec());
+    let coinbase = commit(&bare, height, &transactions);
+    let below = Tip {
+        hash: block.header().previous_block_hash,
+        height,
+        time: block.header().time - SPACING_S,
+    };
+    let all = std::iter::once(coinbase).chain(transactions);
+    assemble(below, all.collect())
+}
+
 /// Puts a block on top of `tip` and looks for its nonce.
 pub(crate) fn assemble(tip: Tip, transactions: Vec<Transaction>) -> Result<Block> {
     let ids = transactions.iter().map(|tx| tx.txid().to_bytes());

@@ -10,5 +10,6 @@ mod coin;
 mod key;
 mod sign;
 
+pub use block::with_transactions;
 pub use chain::{Plan, build};
 pub use key::Kind;

@@ -1,9 +1,13 @@
 //! Small chains of the same making as the reference chain.
 
 use bytes::Bytes;
-use synod_bench::{Kind, Plan, build};
+use synod_bench::{Kind, Plan, build, with_transactions};
 use synod_chainspec::ChainSpec;
-use synod_node_core::{ChainSettings, Durability, MemoryStorage, Node, Placement, Settings};
+use synod_node_core::{
+    Accepted, ChainSettings, Durability, MemoryStorage, Node, Placement, PreparedBlock, Refusal,
+    Settings,
+};
+use synod_primitives::{Block, Height, Transaction, TxIn, Witness};
 
 const KINDS: [Kind; 2] = [Kind::P2wpkh, Kind::P2tr];
 
@@ -29,11 +33,15 @@ fn blocks(plan: &Plan) -> Vec<Bytes> {
 }
 
 fn node() -> Node {
+    node_with(2)
+}
+
+fn node_with(threads: usize) -> Node {
     let spec = ChainSpec::preset("regtest").expect("a preset");
     let settings = Settings {
         chain: ChainSettings {
             coins_cache_bytes: 1 << 20,
-            threads: 2,
+            threads,
             hash_key: (1, 2),
         },
         policy: synod_mempool::Policy::default(),
@@ -89,4 +97,72 @@ fn a_plan_without_enough_coins_is_refused() {
         ..small(Kind::P2tr)
     };
     assert!(build(&plan, |_| Ok(())).is_err());
+}
+
+/// The transaction with one bit of its first signature changed.
+fn with_wrong_signature(transaction: &Transaction) -> Transaction {
+    let mut inputs: Vec<TxIn> = transaction.inputs().to_vec();
+    let mut items: Vec<Vec<u8>> = inputs[0].witness.iter().map(<[u8]>::to_vec).collect();
+    items[0][40] ^= 1;
+    inputs[0].witness = Witness::from_items(&items);
+    let outputs = transaction.outputs().to_vec();
+    Transaction::new(
+        transaction.version(),
+        inputs,
+        outputs,
+        transaction.lock_time(),
+    )
+}
+
+/// A chain with a block in front of its last but one that is the same but for two signatures.
+fn with_a_bad_block(plan: &Plan) -> (Vec<Bytes>, usize) {
+    let mut blocks = blocks(plan);
+    let place = blocks.len() - 2;
+    let good = Block::decode(&blocks[place]).expect("a block");
+    let mut transactions = good.transactions()[1..].to_vec();
+    for index in [30, 41] {
+        transactions[index] = with_wrong_signature(&transactions[index]);
+    }
+    let height = Height(u32::try_from(place + 1).expect("a short chain"));
+    let bad = with_transactions(&good, height, transactions).expect("a nonce");
+    blocks.insert(place, bad.raw().clone());
+    (blocks, place)
+}
+
+type Verdicts = Vec<Result<Accepted, Refusal>>;
+
+fn submit(threads: usize, blocks: &[Bytes], prepare: fn(&Bytes) -> PreparedBlock) -> Verdicts {
+    let mut node = node_with(threads);
+    let mut prepared = blocks.iter().map(prepare);
+    let verdicts = node.submit_prepared(&mut prepared, 4_000_000_000, Durability::Deferred);
+    assert_eq!(node.view().height.0 as usize, blocks.len() - 1);
+    verdicts.expect("storage holds")
+}
+
+#[test]
+fn verdicts_do_not_depend_on_threads_or_on_what_is_prepared() {
+    for kind in KINDS {
+        let (blocks, place) = with_a_bad_block(&small(kind));
+        let expected = submit(1, &blocks, PreparedBlock::decode);
+        for (index, verdict) in expected.iter().enumerate() {
+            match verdict {
+                Ok(accepted) => assert_eq!(accepted.placement, Placement::Active),
+                Err(refusal) => {
+                    assert_eq!(index, place);
+                    assert_eq!(refusal.code, "mandatory-script-verify-flag-failed");
+                    assert!(refusal.detail.contains("transaction 31"), "{refusal}");
+                }
+            }
+        }
+        assert!(expected[place].is_err());
+        for threads in 1..=4 {
+            for prepare in [PreparedBlock::decode, PreparedBlock::check] {
+                assert_eq!(
+                    submit(threads, &blocks, prepare),
+                    expected,
+                    "{threads} threads"
+                );
+            }
+        }
+    }
 }

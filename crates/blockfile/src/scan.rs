@@ -7,8 +7,8 @@ use synod_primitives::Block;
 
 use crate::{FRAME_HEADER_SIZE, MAGIC, MAX_BLOCK_SIZE, MIN_BLOCK_SIZE, XorKey};
 
-/// How many bytes are read at once. Blocks share the buffer that they were read into.
-const CHUNK_SIZE: usize = 8 << 20;
+/// How many bytes are read at once.
+const CHUNK_SIZE: usize = 4 << 20;
 
 /// A frame that the file ends within.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -42,7 +42,7 @@ pub struct Report {
 pub struct Scanner<R> {
     input: R,
     key: Option<XorKey>,
-    chunk: Bytes,
+    chunk: Vec<u8>,
     /// The position of the chunk's first byte in the file.
     chunk_start: u64,
     position: usize,
@@ -61,7 +61,7 @@ impl<R: Read> Scanner<R> {
         Self {
             input,
             key,
-            chunk: Bytes::new(),
+            chunk: Vec::new(),
             chunk_start: 0,
             position: 0,
             is_ended: false,
@@ -89,7 +89,9 @@ impl<R: Read> Scanner<R> {
                 continue;
             }
             let start = self.position + FRAME_HEADER_SIZE;
-            let raw = self.chunk.slice(start..start + length);
+            // In a buffer of its own: all slices of a buffer count their owners in one place, which
+            // threads that work on different blocks would take from one another.
+            let raw = Bytes::copy_from_slice(&self.chunk[start..start + length]);
             if !self.is_followed_well(frame) && Block::decode(&raw).is_err() {
                 self.skip(1);
                 continue;
@@ -182,23 +184,20 @@ impl<R: Read> Scanner<R> {
         if self.is_ended || self.available() >= wanted {
             return Ok(());
         }
-        let rest = &self.chunk[self.position..];
-        let capacity = self.chunk_size.max(wanted);
-        let mut chunk = Vec::with_capacity(capacity);
-        chunk.extend_from_slice(rest);
         let start = self.offset();
-        let room = capacity - rest.len();
-        let read = (&mut self.input)
-            .take(room as u64)
-            .read_to_end(&mut chunk)?;
-        self.is_ended = read < room;
-        if let Some(key) = self.key {
-            let fresh = chunk.len() - read;
-            key.apply(start + fresh as u64, &mut chunk[fresh..]);
-        }
-        self.chunk = chunk.into();
+        self.chunk.drain(..self.position);
         self.chunk_start = start;
         self.position = 0;
+        let old = self.chunk.len();
+        let room = self.chunk_size.max(wanted) - old;
+        self.chunk.reserve_exact(room);
+        let read = (&mut self.input)
+            .take(room as u64)
+            .read_to_end(&mut self.chunk)?;
+        self.is_ended = read < room;
+        if let Some(key) = self.key {
+            key.apply(start + old as u64, &mut self.chunk[old..]);
+        }
         Ok(())
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use synod_primitives::{Block, Height, OutPoint, Txid};
+use synod_primitives::{Block, Height, OutPoint, Transaction, Txid};
 use synod_script::is_unspendable;
 
 use super::cache::CoinsCache;
@@ -18,26 +18,51 @@ impl CoinsCache {
     #[must_use]
     pub fn missing_outpoints(&self, block: &Block, rules: &Rules) -> Vec<OutPoint> {
         let transactions = block.transactions();
-        let key = *self.entries.hasher();
-        let mut made: HashMap<Txid, usize, _> =
-            HashMap::with_capacity_and_hasher(transactions.len(), key);
-        let mut missing = Vec::new();
-        for (position, transaction) in transactions.iter().enumerate() {
-            let inputs = transaction.inputs().iter().skip_while(|_| position == 0);
-            missing.extend(inputs.map(|input| input.prevout).filter(|outpoint| {
-                let maker = made.get(&outpoint.txid).map(|maker| &transactions[*maker]);
-                let is_made =
-                    maker.is_some_and(|maker| maker.outputs().len() > outpoint.vout as usize);
-                !is_made && !self.entries.contains_key(outpoint)
-            }));
-            made.insert(transaction.txid(), position);
-            if !rules.has_unique_transactions() {
-                missing.extend(self.unknown(outpoints_of(transaction)));
-            }
+        let spends = transactions.iter().enumerate().skip(1);
+        let spends = spends.flat_map(|(position, transaction)| {
+            let inputs = transaction.inputs().iter();
+            inputs.map(move |input| (position, input.prevout))
+        });
+        let unknown: Vec<(usize, OutPoint)> = spends
+            .filter(|(_, outpoint)| !self.entries.contains_key(outpoint))
+            .collect();
+        let mut missing = self.not_made_before(unknown, transactions);
+        if !rules.has_unique_transactions() {
+            missing.extend(self.unknown(transactions.iter().flat_map(outpoints_of)));
         }
         missing.sort_unstable();
         missing.dedup();
         missing
+    }
+
+    /// Leaves out what a transaction before the spending one makes. Most blocks spend nothing that
+    /// is unknown, so who makes what is only looked up here.
+    fn not_made_before(
+        &self,
+        unknown: Vec<(usize, OutPoint)>,
+        transactions: &[Transaction],
+    ) -> Vec<OutPoint> {
+        if unknown.is_empty() {
+            return Vec::new();
+        }
+        let key = *self.entries.hasher();
+        let mut makers: HashMap<Txid, usize, _> =
+            HashMap::with_capacity_and_hasher(transactions.len(), key);
+        for (position, transaction) in transactions.iter().enumerate() {
+            // Of equal transactions the first counts: its outputs are those of all.
+            makers.entry(transaction.txid()).or_insert(position);
+        }
+        let is_made_before = |spender: usize, outpoint: &OutPoint| {
+            let maker = makers.get(&outpoint.txid);
+            maker.is_some_and(|maker| {
+                *maker < spender && transactions[*maker].outputs().len() > outpoint.vout as usize
+            })
+        };
+        let unknown = unknown.into_iter();
+        unknown
+            .filter(|(spender, outpoint)| !is_made_before(*spender, outpoint))
+            .map(|(_, outpoint)| outpoint)
+            .collect()
     }
 
     /// Returns the outpoints that have to be asked for before the block is disconnected,
@@ -73,9 +98,7 @@ impl CoinsCache {
 }
 
 /// Names the outputs of a transaction.
-fn outpoints_of(
-    transaction: &synod_primitives::Transaction,
-) -> impl Iterator<Item = OutPoint> + use<> {
+fn outpoints_of(transaction: &Transaction) -> impl Iterator<Item = OutPoint> + use<> {
     let count = u32::try_from(transaction.outputs().len()).expect("outputs are in memory");
     let txid = transaction.txid();
     (0..count).map(move |vout| OutPoint::new(txid, vout))

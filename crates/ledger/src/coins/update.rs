@@ -45,24 +45,37 @@ impl<'a> CoinsUpdate<'a> {
 
     /// Takes a coin away.
     pub(crate) fn spend(&mut self, outpoint: OutPoint) -> Result<Coin, SpendError> {
-        let entry = self
-            .cache
-            .entries
-            .get_mut(&outpoint)
-            .ok_or(SpendError::Unknown)?;
-        let before = entry.clone();
-        let coin = entry.coin.take().ok_or(SpendError::Absent)?;
+        let Slot::Occupied(mut slot) = self.cache.entries.entry(outpoint) else {
+            return Err(self.why_unknown(&outpoint));
+        };
+        let entry = slot.get_mut();
+        let coin = entry.coin.clone().ok_or(SpendError::Absent)?;
         self.cache.heap_bytes -= coin.script_pubkey.heap_bytes();
-        entry.state = if entry.state == State::Fresh {
-            // Neither memory nor the table has it now. That is remembered until the block
-            // ends, so that a second spender in the same block is told so.
-            self.cache.absent.push(outpoint);
-            State::Clean
+        let before = if entry.state == State::Fresh {
+            // Neither memory nor the table has it now.
+            slot.remove()
         } else {
-            State::Dirty
+            let spent = Entry {
+                coin: None,
+                state: State::Dirty,
+            };
+            std::mem::replace(entry, spent)
         };
         self.journal.push((outpoint, Some(before)));
         Ok(coin)
+    }
+
+    /// Tells a coin that this block has spent from one that the cache knows nothing of.
+    ///
+    /// Security: goes through all changes, which is no way to waste time: the answer ends the
+    /// block.
+    fn why_unknown(&self, outpoint: &OutPoint) -> SpendError {
+        let mut changes = self.journal.iter();
+        if changes.any(|(at, before)| at == outpoint && before.is_some()) {
+            SpendError::Absent
+        } else {
+            SpendError::Unknown
+        }
     }
 
     /// Puts a coin in.

@@ -9,7 +9,7 @@ use super::{Job, Place, ScriptFailure};
 
 /// About so many inputs go to a worker at once: enough to verify signatures in batches, few
 /// enough that no thread is left alone at the end of a block.
-const INPUTS_PER_BATCH: usize = 32;
+const INPUTS_PER_BATCH: usize = 64;
 
 /// Inputs of one transaction that one worker verifies.
 struct Part<'b> {

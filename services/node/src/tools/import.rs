@@ -12,6 +12,9 @@ use synod_api::import::ImportReport;
 use synod_blockfile::BlockFiles;
 use synod_node_core::{Durability, Node, Placement, PreparedBlock};
 use synod_primitives::{Block, BlockHash, Header};
+use synod_store::Maintenance;
+use tokio::task::{JoinError, JoinHandle};
+use tokio::time::MissedTickBehavior;
 
 use crate::app::open_node;
 use crate::config::NodeConfig;
@@ -20,12 +23,14 @@ use crate::tools::prepare::{Batch, Preparation};
 
 /// Bytes of blocks that are submitted together. Their successors, as many bytes, are prepared
 /// meanwhile.
-pub(super) const BATCH_BYTES: usize = 8 << 20;
+pub(super) const BATCH_BYTES: usize = 4 << 20;
 /// Blocks that are submitted together.
 pub(super) const BATCH_BLOCKS: usize = 256;
 /// Bytes of blocks held in memory because their parent comes later in the file; past it
 /// they are read again in another pass.
 const MAX_HELD_BYTES: usize = 256 << 20;
+/// How often the database's log is moved into the database.
+const CHECKPOINT_EVERY: Duration = Duration::from_secs(10);
 
 /// Imports a file or a directory of `blk*.dat`.
 ///
@@ -35,24 +40,47 @@ const MAX_HELD_BYTES: usize = 256 << 20;
 pub async fn run(config: NodeConfig, file: &Path) -> Result<ImportReport> {
     let spec = config.spec()?;
     let files = BlockFiles::find(file)?;
-    let (node, reader, maintenance) = open_node(&config, &spec).await?;
-    let (report, node) = tokio::task::spawn_blocking(move || {
+    let (node, reader, mut maintenance) = open_node(&config, &spec).await?;
+    let work = tokio::task::spawn_blocking(move || {
         let mut import = Import::new(node);
         import.all(&files)?;
         Ok::<_, anyhow::Error>((import.report(), import.node))
-    })
-    .await
-    .context("importing")??;
+    });
+    let (report, node) = checkpoint_while(&mut maintenance, work)
+        .await
+        .context("importing")??;
     drop(node);
     reader.close().await;
     maintenance.close().await?;
     Ok(report)
 }
 
+/// Waits for work and moves the database's log meanwhile, which would otherwise grow as long as the
+/// import runs.
+async fn checkpoint_while<T>(
+    maintenance: &mut Maintenance,
+    mut work: JoinHandle<T>,
+) -> Result<T, JoinError> {
+    let mut ticks = tokio::time::interval(CHECKPOINT_EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks.tick().await;
+    loop {
+        tokio::select! {
+            done = &mut work => return done,
+            _ = ticks.tick() => {}
+        }
+        if let Err(error) = maintenance.checkpoint().await {
+            tracing::warn!(%error, "the database's log was not moved");
+        }
+    }
+}
+
 struct Import {
     node: Node,
     preparation: Preparation,
     started: Instant,
+    /// The time from the start until all blocks were on the disk.
+    finished: Option<Duration>,
     /// Blocks that are being prepared and are submitted next.
     next: Batch,
     /// Blocks that follow those.
@@ -99,6 +127,7 @@ impl Import {
             preparation: Preparation::of(&node),
             node,
             started: Instant::now(),
+            finished: None,
             next: Batch::default(),
             after: Batch::default(),
             held: HashMap::new(),
@@ -121,8 +150,11 @@ impl Import {
             self.held.clear();
             self.held_bytes = 0;
         }
-        self.node.flush()?;
+        self.node.sync()?;
+        self.finished = Some(self.started.elapsed());
         self.progress.end();
+        // The next start has no block to replay then. Nothing that was promised waits for it.
+        self.node.flush()?;
         if self.counts.refused > 0 {
             tracing::warn!(
                 blocks = self.counts.refused,
@@ -216,7 +248,8 @@ impl Import {
     }
 
     fn report(&self) -> ImportReport {
-        let seconds = self.started.elapsed().as_secs_f64();
+        let elapsed = self.finished.unwrap_or_else(|| self.started.elapsed());
+        let seconds = elapsed.as_secs_f64();
         let view = self.node.view();
         ImportReport {
             blocks: self.counts.blocks,
