@@ -3,6 +3,8 @@
 use bytes::Bytes;
 use synod_primitives::{BlockHash, Header, Height, Work, Wtxid};
 
+use crate::table::PeerId;
+
 /// Where a node's active chain ends.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Tip {
@@ -78,12 +80,13 @@ pub trait NodePort: Clone + Send + Sync + 'static {
     /// Says whether the block is known, in whatever state.
     fn knows_block(&self, hash: BlockHash) -> impl Future<Output = bool> + Send;
 
-    /// Says whether the transaction is in the mempool or was refused lately.
+    /// Says whether the transaction is in the mempool, waits for others or was refused lately.
     fn knows_transaction(&self, wtxid: Wtxid) -> bool;
 
-    /// Takes in raw transactions.
+    /// Takes in raw transactions of a peer; the verdicts are in their order.
     fn submit_transactions(
         &self,
+        from: PeerId,
         transactions: Vec<Bytes>,
     ) -> impl Future<Output = Vec<Verdict>> + Send;
 }

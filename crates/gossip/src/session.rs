@@ -274,7 +274,8 @@ impl<N: NodePort> Session<N> {
             if transactions.is_empty() {
                 continue;
             }
-            let verdicts = self.table.node.submit_transactions(transactions).await;
+            let node = &self.table.node;
+            let verdicts = node.submit_transactions(self.id, transactions).await;
             if verdicts.contains(&Verdict::Misbehavior) {
                 self.table.blame(self.id, 10, "an invalid transaction");
             }

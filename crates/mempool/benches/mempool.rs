@@ -155,7 +155,7 @@ fn admission(criterion: &mut Criterion) {
         );
     });
     group.bench_function("encode_50000", |bencher| {
-        bencher.iter(|| black_box(pool.encode()));
+        bencher.iter(|| black_box(pool.save().encode()));
     });
     group.finish();
 }

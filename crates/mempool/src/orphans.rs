@@ -211,9 +211,10 @@ impl OrphanPool {
         Some(orphan.transaction)
     }
 
-    /// Takes out the orphans that spend from a transaction, the oldest first, each with a peer
-    /// that sent it: they may be admitted now.
-    pub fn take_children_of(&mut self, parent: &Txid) -> Vec<(Arc<Transaction>, PeerId)> {
+    /// Returns the orphans that spend from a transaction, the oldest first, each with a peer
+    /// that sent it: they may be admitted now. They stay here until [`OrphanPool::remove`].
+    #[must_use]
+    pub fn children_of(&self, parent: &Txid) -> Vec<(Arc<Transaction>, PeerId)> {
         let outpoints = OutPoint::new(*parent, 0)..=OutPoint::new(*parent, u32::MAX);
         let wtxids: BTreeSet<Wtxid> = self
             .by_outpoint
@@ -221,18 +222,25 @@ impl OrphanPool {
             .flat_map(|(_, spenders)| spenders)
             .copied()
             .collect();
-        let mut children: Vec<_> = wtxids
+        let mut children: Vec<(u64, PeerId, &Arc<Transaction>)> = wtxids
             .iter()
             .filter_map(|wtxid| {
                 let orphan = self.orphans.get(wtxid)?;
-                Some((orphan.sequence, *orphan.peers.first()?, *wtxid))
+                Some((orphan.sequence, *orphan.peers.first()?, &orphan.transaction))
             })
             .collect();
-        children.sort_unstable();
+        children.sort_unstable_by_key(|(sequence, ..)| *sequence);
         children
             .into_iter()
-            .filter_map(|(_, peer, wtxid)| Some((self.remove(&wtxid)?, peer)))
+            .map(|(_, peer, transaction)| (Arc::clone(transaction), peer))
             .collect()
+    }
+
+    /// Returns an orphan by its id; of several with different witnesses any one.
+    #[must_use]
+    pub fn find_by_txid(&self, txid: &Txid) -> Option<&Arc<Transaction>> {
+        let mut all = self.orphans.values().map(|orphan| &orphan.transaction);
+        all.find(|transaction| transaction.txid() == *txid)
     }
 
     /// Drops the orphans that a block holds, and those that spend what it spends.

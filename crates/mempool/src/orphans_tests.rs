@@ -57,13 +57,13 @@ fn check(pool: &OrphanPool) {
 }
 
 #[test]
-fn children_are_taken_out_the_oldest_first() {
+fn children_are_found_the_oldest_first() {
     let mut pool = pool();
     let (first, second, other) = (orphan(1, 30), orphan(1, 20), orphan(2, 20));
     for tx in [&first, &second, &other] {
         assert!(pool.add(tx, PeerId(1), NOW));
     }
-    let children = pool.take_children_of(&first.inputs()[0].prevout.txid);
+    let children = pool.children_of(&first.inputs()[0].prevout.txid);
     let ids: Vec<_> = children
         .iter()
         .map(|(tx, peer)| (tx.wtxid(), *peer))
@@ -72,8 +72,12 @@ fn children_are_taken_out_the_oldest_first() {
         ids,
         vec![(first.wtxid(), PeerId(1)), (second.wtxid(), PeerId(1))]
     );
-    assert!(pool.find(&other.wtxid()).is_some());
-    assert!(pool.find(&first.wtxid()).is_none());
+    for child in [&first, &second] {
+        assert!(pool.remove(&child.wtxid()).is_some());
+    }
+    assert!(pool.children_of(&first.inputs()[0].prevout.txid).is_empty());
+    assert!(pool.find_by_txid(&other.txid()).is_some());
+    assert!(pool.find_by_txid(&first.txid()).is_none());
     check(&pool);
 }
 

@@ -16,6 +16,8 @@
 //!
 //! Transactions stand in the order in which they can be admitted, parents first.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use synod_primitives::encode::write_count;
 use synod_primitives::{DecodeError, Reader, Transaction, Txid, sha256d};
@@ -47,7 +49,7 @@ pub struct SavedMempool {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct SavedTransaction {
     /// The transaction.
-    pub transaction: Transaction,
+    pub transaction: Arc<Transaction>,
     /// When it came, in seconds since 1970.
     pub arrived_at: u64,
     /// The operator's fee delta in satoshis.
@@ -83,31 +85,26 @@ pub enum SaveError {
 }
 
 impl Mempool {
-    /// Encodes all entries and fee deltas.
+    /// Returns all entries and fee deltas as they are saved; the transactions are shared.
     #[must_use]
-    pub fn encode(&self) -> Vec<u8> {
+    pub fn save(&self) -> SavedMempool {
         let all: Slots = self.graph.orders().by_arrival(None).collect();
-        let mut out = MAGIC.to_vec();
-        out.push(VERSION);
-        write_count(&mut out, all.len());
-        for slot in self.graph.sorted(&all) {
-            let entry = self.graph.entry(slot);
-            out.extend_from_slice(&entry.arrival().time.to_le_bytes());
-            out.extend_from_slice(&entry.cost().fee_delta_sat.to_le_bytes());
-            out.extend_from_slice(entry.transaction().raw());
+        let entries = self.graph.sorted(&all).into_iter();
+        let entries = entries.map(|slot| self.graph.entry(slot));
+        let others = self.fee_deltas.iter();
+        SavedMempool {
+            transactions: entries
+                .map(|entry| SavedTransaction {
+                    transaction: Arc::clone(entry.transaction()),
+                    arrived_at: entry.arrival().time,
+                    fee_delta_sat: entry.cost().fee_delta_sat,
+                })
+                .collect(),
+            fee_deltas: others
+                .filter(|(txid, _)| self.find(txid).is_none())
+                .map(|(txid, delta)| (*txid, *delta))
+                .collect(),
         }
-        let others = self
-            .fee_deltas
-            .iter()
-            .filter(|(txid, _)| self.find(txid).is_none());
-        write_count(&mut out, others.clone().count());
-        for (txid, delta) in others {
-            out.extend_from_slice(txid.as_bytes());
-            out.extend_from_slice(&delta.to_le_bytes());
-        }
-        let checksum = sha256d(&out);
-        out.extend_from_slice(&checksum);
-        out
     }
 
     /// Admits the transactions of a saved mempool that are still valid, as if they came again,
@@ -141,7 +138,7 @@ impl Mempool {
         let returning = young.clone().map(|it| {
             let arrived_at = Some(it.arrived_at);
             (
-                &it.transaction,
+                &*it.transaction,
                 Options {
                     arrived_at,
                     ..Options::default()
@@ -163,6 +160,27 @@ impl Mempool {
 }
 
 impl SavedMempool {
+    /// Encodes a mempool.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        let mut out = MAGIC.to_vec();
+        out.push(VERSION);
+        write_count(&mut out, self.transactions.len());
+        for it in &self.transactions {
+            out.extend_from_slice(&it.arrived_at.to_le_bytes());
+            out.extend_from_slice(&it.fee_delta_sat.to_le_bytes());
+            out.extend_from_slice(it.transaction.raw());
+        }
+        write_count(&mut out, self.fee_deltas.len());
+        for (txid, delta) in &self.fee_deltas {
+            out.extend_from_slice(txid.as_bytes());
+            out.extend_from_slice(&delta.to_le_bytes());
+        }
+        let checksum = sha256d(&out);
+        out.extend_from_slice(&checksum);
+        out
+    }
+
     /// Decodes a saved mempool.
     ///
     /// # Errors
@@ -176,7 +194,7 @@ impl SavedMempool {
         for _ in 0..count {
             let arrived_at = reader.read_u64()?;
             let fee_delta_sat = reader.read_i64()?;
-            let transaction = Transaction::read(&mut reader)?;
+            let transaction = Transaction::read(&mut reader)?.into();
             saved.transactions.push(SavedTransaction {
                 transaction,
                 arrived_at,

@@ -11,7 +11,7 @@ fn an_empty_mempool_has_these_bytes() {
     let mut pool = Mempool::new(Policy::default(), HashKey::new(1, 2));
     pool.prioritise(Txid::from_bytes([0xab; 32]), -2)
         .expect("room");
-    let bytes = pool.encode();
+    let bytes = pool.save().encode();
     let golden = "53594e44504f4f4c010001\
         abababababababababababababababababababababababababababababababab\
         feffffffffffffff";

@@ -24,9 +24,11 @@ mod refused;
 mod storage;
 mod submit;
 mod template;
+mod transactions;
 mod tree;
 mod unknown_rules;
 mod verdict;
+mod waiting;
 
 pub use chain::{Chain, ChainSettings, MAX_UNCOMMITTED_BYTES, TipChange};
 pub use event::Event;
@@ -34,7 +36,7 @@ pub use header_sync::{
     COMMITMENT_PERIOD, HeaderSync, HeadersStep, MAX_REDOWNLOAD_PROOF_BYTES, REDOWNLOAD_HEADERS,
 };
 pub use memory::MemoryStorage;
-pub use node::{Admissions, Node, Settings, SharedMempool};
+pub use node::{Node, Settings, SharedMempool};
 pub use open::engine_of;
 pub use prepared::PreparedBlock;
 pub use storage::{
@@ -42,6 +44,8 @@ pub use storage::{
 };
 pub use submit::{Submission, View};
 pub use template::{BlockTemplate, EXTRA_NONCE_BYTES, FoundWork, TemplateEntry, TemplateParts};
+pub use transactions::{Admission, Offer};
 pub use tree::{BlockTree, Entry, EntryId};
 pub use unknown_rules::{SIGNAL_BITS, SIGNAL_PERIOD, SIGNAL_THRESHOLD, UnknownRules};
 pub use verdict::{Accepted, Blame, NodeError, Placement, Refusal};
+pub use waiting::{CLIENTS, MAX_REFUSED_TRANSACTIONS, SharedWaiting, Waiting};

@@ -3,11 +3,10 @@
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use bytes::Bytes;
-use rayon::prelude::*;
 use synod_chainspec::ChainSpec;
 use synod_ledger::{Coin, HashKey, Lookup};
 use synod_mempool::{
-    self as mempool, Context, Mempool, Options, Policy, Prepared, Rejected, TemplateLimits,
+    self as mempool, Context, Mempool, OrphanLimits, Policy, TemplateLimits,
 };
 use synod_primitives::{Amount, BlockHash, Height, OutPoint, Script, Transaction};
 
@@ -18,7 +17,9 @@ use crate::prepared::PreparedBlock;
 use crate::storage::{Durability, Storage, StorageError};
 use crate::submit::View;
 use crate::template::{BlockTemplate, TemplateEntry, TemplateParts};
+use crate::transactions::{copy_of, verify_all};
 use crate::verdict::{Accepted, NodeError, Refusal};
+use crate::waiting::{SharedWaiting, Waiting};
 
 /// The mempool as a node shares it with its readers.
 pub type SharedMempool = Arc<RwLock<Mempool>>;
@@ -35,13 +36,11 @@ pub struct Settings {
 /// A chain and its mempool. One owner makes all changes, in order; the mempool may be read by
 /// others meanwhile.
 pub struct Node {
-    chain: Chain,
-    mempool: SharedMempool,
+    pub(crate) chain: Chain,
+    pub(crate) mempool: SharedMempool,
+    pub(crate) waiting: SharedWaiting,
     events: Vec<Event>,
 }
-
-/// What came of transactions that were submitted, in their order.
-pub type Admissions = Vec<Result<mempool::Accepted, Rejected>>;
 
 impl Node {
     /// Opens a node on what storage has, with an empty mempool.
@@ -61,6 +60,7 @@ impl Node {
         let mut node = Self {
             chain,
             mempool,
+            waiting: Arc::new(RwLock::new(Waiting::new(OrphanLimits::default()))),
             events: Vec::new(),
         };
         let change = node.chain.settle(&*read(&node.mempool))?;
@@ -89,6 +89,12 @@ impl Node {
     #[must_use]
     pub fn mempool(&self) -> SharedMempool {
         Arc::clone(&self.mempool)
+    }
+
+    /// Shares what waits beside the mempool with readers.
+    #[must_use]
+    pub fn waiting(&self) -> SharedWaiting {
+        Arc::clone(&self.waiting)
     }
 
     /// Takes the events since the last time, oldest first.
@@ -162,30 +168,52 @@ impl Node {
             });
             height -= 1;
         }
+        let mut confirmed = Vec::new();
         for hash in &change.connected {
             let block = self.chain.block(*hash)?;
             write(&self.mempool).remove_for_block(&block, now);
+            let mut waiting = write(&self.waiting);
+            if waiting.orphan_count() > 0 {
+                waiting.orphans.remove_for_block(&block);
+                confirmed.extend(block.transactions().iter().map(Transaction::txid));
+            }
             height += 1;
             self.events.push(Event::BlockConnected {
                 hash: *hash,
                 height: height.into(),
             });
         }
+        write(&self.waiting).refused.clear();
         if !change.disconnected.is_empty() {
-            let wanted = read(&self.mempool).reorg_coins(change.fork_height);
-            self.fetch(wanted)?;
-            write(&self.mempool).finish_reorg(&context(&self.chain, now), change.fork_height);
-            self.events.push(Event::Reorganized {
-                fork_height: change.fork_height,
-                disconnected: change.disconnected.clone(),
-                connected: change.connected.clone(),
-            });
+            self.finish_reorg(change, now)?;
         }
+        self.adopt_children(confirmed, now)?;
         self.note_mempool_events();
         Ok(())
     }
 
-    fn note_mempool_events(&mut self) {
+    /// Takes back what the blocks that left held, and drops what is not valid any more.
+    ///
+    /// Correctness: this takes seconds when 20 MB of transactions come back that no mempool has
+    /// seen, so it is worked out on a copy, and readers see the mempool before or after it.
+    fn finish_reorg(&mut self, change: &TipChange, now: u64) -> Result<(), StorageError> {
+        let wanted = read(&self.mempool).reorg_coins(change.fork_height);
+        self.fetch(wanted)?;
+        let mut mempool = copy_of(&self.mempool);
+        let context = context(&self.chain, now);
+        mempool.finish_reorg_with(&context, change.fork_height, |prepared| {
+            verify_all(&self.chain, prepared)
+        });
+        std::mem::swap(&mut *write(&self.mempool), &mut mempool);
+        self.events.push(Event::Reorganized {
+            fork_height: change.fork_height,
+            disconnected: change.disconnected.clone(),
+            connected: change.connected.clone(),
+        });
+        Ok(())
+    }
+
+    pub(crate) fn note_mempool_events(&mut self) {
         let taken = write(&self.mempool).take_events();
         self.events
             .extend(taken.events.into_iter().map(Event::from));
@@ -197,11 +225,13 @@ impl Node {
     }
 
     /// Reads the coins that transactions spend and bounds the memory that they take.
-    fn fetch_for(&mut self, transactions: &[Transaction]) -> Result<(), StorageError> {
+    pub(crate) fn fetch_for<'t>(
+        &mut self,
+        transactions: impl Iterator<Item = &'t Transaction>,
+    ) -> Result<(), StorageError> {
         let wanted: Vec<OutPoint> = {
             let mempool = read(&self.mempool);
             transactions
-                .iter()
                 .flat_map(|tx| mempool.wanted_coins(tx))
                 .collect()
         };
@@ -220,105 +250,6 @@ impl Node {
             self.chain.flush()?;
         }
         Ok(())
-    }
-
-    /// Submits transactions to the mempool, in order; scripts are verified on all threads.
-    ///
-    /// # Errors
-    /// Storage failed; the node must then be opened again.
-    pub fn submit_transactions(
-        &mut self,
-        transactions: &[Transaction],
-        options: Options,
-        now: u64,
-    ) -> Result<Admissions, StorageError> {
-        self.fetch_for(transactions)?;
-        let context = context(&self.chain, now);
-        let mut results: Vec<Option<Result<mempool::Accepted, Rejected>>> = Vec::new();
-        let mut prepared = Vec::new();
-        {
-            let mempool = read(&self.mempool);
-            for (index, transaction) in transactions.iter().enumerate() {
-                let step = mempool.prepare(transaction, &context, options);
-                results.push(None);
-                match step {
-                    Ok(step) => prepared.push((index, step)),
-                    // A parent may stand before it in the same list.
-                    Err(error) if error.missing_parents().is_some() => {}
-                    Err(error) => results[index] = Some(Err(error)),
-                }
-            }
-        }
-        for (index, verified) in self.verify_all(prepared) {
-            let inserted = verified.and_then(|it| write(&self.mempool).insert(it, &context));
-            results[index] = Some(inserted);
-        }
-        let finished = results
-            .into_iter()
-            .zip(transactions)
-            .map(|(result, transaction)| {
-                result
-                    .unwrap_or_else(|| write(&self.mempool).accept(transaction, &context, options))
-            });
-        let admissions = finished.collect();
-        self.note_mempool_events();
-        Ok(admissions)
-    }
-
-    fn verify_all(
-        &self,
-        prepared: Vec<(usize, Prepared)>,
-    ) -> Vec<(usize, Result<mempool::Verified, Rejected>)> {
-        if prepared.len() < 2 || self.chain.settings.threads < 2 {
-            return prepared
-                .into_iter()
-                .map(|(index, it)| (index, it.verify()))
-                .collect();
-        }
-        self.chain.pool.install(|| {
-            prepared
-                .into_par_iter()
-                .map(|(index, it)| (index, it.verify()))
-                .collect()
-        })
-    }
-
-    /// Checks a transaction as submitting it would, and changes nothing.
-    ///
-    /// # Errors
-    /// Storage failed; the node must then be opened again.
-    pub fn test_transaction(
-        &mut self,
-        transaction: &Transaction,
-        options: Options,
-        now: u64,
-    ) -> Result<Result<mempool::Accepted, Rejected>, StorageError> {
-        self.fetch_for(std::slice::from_ref(transaction))?;
-        let context = context(&self.chain, now);
-        Ok(read(&self.mempool).test_accept(transaction, &context, options))
-    }
-
-    /// Submits a package: parents and the child that pays for them.
-    ///
-    /// # Errors
-    /// Storage failed; the node must then be opened again.
-    pub fn submit_package(
-        &mut self,
-        transactions: &[Transaction],
-        options: Options,
-        now: u64,
-    ) -> Result<mempool::PackageResult, StorageError> {
-        self.fetch_for(transactions)?;
-        let context = context(&self.chain, now);
-        let result = write(&self.mempool).accept_package(transactions, &context, options);
-        self.note_mempool_events();
-        Ok(result)
-    }
-
-    /// Drops what waited too long in the mempool.
-    pub fn expire(&mut self, now: u64) {
-        write(&self.mempool).enforce_limits(now);
-        self.note_mempool_events();
     }
 
     /// Reads a coin of the tip.
@@ -457,7 +388,7 @@ impl From<mempool::Event> for Event {
     }
 }
 
-fn context(chain: &Chain, now: u64) -> Context<'_> {
+pub(crate) fn context(chain: &Chain, now: u64) -> Context<'_> {
     let tip = chain.tree.tip();
     Context {
         next_height: chain.tree.entry(tip).record.height.next(),
@@ -481,10 +412,10 @@ impl synod_ledger::MedianTimes for Chain {
 
 /// Correctness: a panic inside the mempool is a bug that ends the node; readers that meet the
 /// lock before it does may still look.
-fn read(mempool: &RwLock<Mempool>) -> RwLockReadGuard<'_, Mempool> {
-    mempool.read().unwrap_or_else(PoisonError::into_inner)
+pub(crate) fn read<T>(shared: &RwLock<T>) -> RwLockReadGuard<'_, T> {
+    shared.read().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn write(mempool: &RwLock<Mempool>) -> RwLockWriteGuard<'_, Mempool> {
-    mempool.write().unwrap_or_else(PoisonError::into_inner)
+pub(crate) fn write<T>(shared: &RwLock<T>) -> RwLockWriteGuard<'_, T> {
+    shared.write().unwrap_or_else(PoisonError::into_inner)
 }

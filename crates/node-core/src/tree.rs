@@ -50,6 +50,8 @@ pub struct BlockTree {
     active: Vec<EntryId>,
     /// Entries with their block whose children have none: where a branch can end.
     leaves: BTreeSet<EntryId>,
+    /// Entries without children: where branches of headers end.
+    ends: BTreeSet<EntryId>,
     next_arrival: u64,
 }
 
@@ -74,6 +76,7 @@ impl BlockTree {
             by_hash: HashMap::new(),
             active: Vec::new(),
             leaves: BTreeSet::new(),
+            ends: BTreeSet::new(),
             next_arrival: 1,
         };
         let id = tree.push(record, engine.work(genesis), None);
@@ -112,7 +115,9 @@ impl BlockTree {
         });
         if let Some(parent) = parent {
             self.entries[parent.0 as usize].children.push(id);
+            self.ends.remove(&parent);
         }
+        self.ends.insert(id);
         if has_block {
             self.update_leaf(id);
         }
@@ -258,8 +263,7 @@ impl BlockTree {
 
     /// Goes through the entries without children: the ends of all branches of headers.
     pub fn header_ends(&self) -> impl Iterator<Item = EntryId> {
-        let ids = (0..self.entries.len()).map(|i| EntryId(i as u32));
-        ids.filter(|id| self.entry(*id).children.is_empty())
+        self.ends.iter().copied()
     }
 
     /// Returns the ancestor at a height, the entry itself at its own or a greater height.

@@ -8,6 +8,10 @@
 //! | listeners | HTTP | at the soft step, after open requests |
 //! | upkeep | checkpoints, expiry of the mempool | at the soft step |
 //! | room | readiness while the disk is full, and the way back | at the soft step |
+//! | keep digest | follows the chain with the digest of all coins | at the soft step |
+//! | keep mempool | takes the saved mempool back, then saves it at intervals | at the soft step |
+//!
+//! The mempool is saved once more when the chain thread has ended.
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -25,13 +29,18 @@ use synod_store::{Identity, Maintenance, Options, Store, StoreError};
 use tokio::net::TcpListener;
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::chain::{ChainHandle, Running, StateDigests, StoreAdapter, spawn};
+use crate::chain::{ChainHandle, Running, StoreAdapter, spawn};
 use crate::config::NodeConfig;
+use crate::digest::StateDigests;
 use crate::http::{self, Wiring};
+use crate::kept::Kept;
+use crate::mempool_file::MempoolFile;
 use crate::news;
 use crate::port::ChainPort;
 use crate::room;
 use crate::state::{AppState, Parts, clock};
+use crate::tasks::keep_mempool::{self, Standing};
+use crate::tasks::keep_digest;
 use crate::templates::Templates;
 
 /// The most events kept for readers that come back.
@@ -162,17 +171,26 @@ pub async fn run(
     peers.start();
     let events = EventLog::new(MAX_EVENTS);
     let state = AppState::new(Parts {
-        digests: StateDigests::new(store_reader.clone()),
+        digests: StateDigests::new(store_reader.clone(), &config.data),
         reader: store_reader,
         spec,
         chain,
         peers: Arc::clone(&peers),
         events: events.clone(),
         templates: Templates::default(),
+        kept: Kept::default(),
         token,
         shutdown: shutdown.clone(),
     });
     let telling = tokio::spawn(news::pass_on(news, events, state.clone()));
+    let mempool_file = MempoolFile::in_directory(&config.data);
+    let keeping = tokio::spawn(keep_mempool::run(
+        state.chain.clone(),
+        mempool_file.clone(),
+        Duration::from_secs(config.mempool_save_s.max(1)),
+        shutdown.clone(),
+    ));
+    let digesting = tokio::spawn(keep_digest::run(state.clone()));
     let upkeep = tokio::spawn(keep_up(state.clone(), maintenance, shutdown.clone()));
     let health = Health::default();
     health.check("chain").pass();
@@ -218,9 +236,14 @@ pub async fn run(
     peers.ended().await;
     let kept_up = upkeep.await.context("upkeep")?;
     room.await.context("watching for room")?;
+    digesting.await.context("keeping the digest")?;
+    let mempool = keeping.await.context("keeping the mempool")?;
     state.chain.stop().await;
     telling.await.context("passing on events")?;
     let ended = tokio::task::spawn_blocking(move || thread.join()).await?;
+    if mempool == Standing::Restored {
+        keep_mempool::save(&state.chain, &mempool_file).await;
+    }
     ended.map_err(|_| anyhow!("the chain thread panicked"))??;
     kept_up.context("the database's log could not be moved")?;
     served?;

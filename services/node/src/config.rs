@@ -10,6 +10,9 @@ use synod_chainspec::ChainSpec;
 /// The default bytes of coins held in memory.
 const DEFAULT_COINS_CACHE: usize = 128 << 20;
 
+/// The default seconds between two savings of the mempool.
+const DEFAULT_MEMPOOL_SAVE_S: u64 = 60;
+
 /// The settings of a node; unknown names are refused.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -46,6 +49,9 @@ pub struct NodeConfig {
     /// Bytes of coins held in memory.
     #[serde(default = "default_coins_cache")]
     pub coins_cache_bytes: usize,
+    /// Seconds between two savings of the mempool, at least 1; it is saved at a stop as well.
+    #[serde(default = "default_mempool_save")]
+    pub mempool_save_s: u64,
 }
 
 fn default_network() -> String {
@@ -58,6 +64,10 @@ fn default_listen() -> SocketAddr {
 
 fn default_coins_cache() -> usize {
     DEFAULT_COINS_CACHE
+}
+
+fn default_mempool_save() -> u64 {
+    DEFAULT_MEMPOOL_SAVE_S
 }
 
 impl NodeConfig {
@@ -76,6 +86,7 @@ impl NodeConfig {
             dev: false,
             threads: None,
             coins_cache_bytes: default_coins_cache(),
+            mempool_save_s: default_mempool_save(),
         }
     }
 

@@ -45,6 +45,15 @@ pub fn rejected(rejected: &Rejected) -> ApiError {
     }
 }
 
+/// Translates what came of a transaction that is held until its parents come: it is not in the
+/// mempool, and the answer says where it is.
+#[must_use]
+pub fn held(missing: &Rejected) -> ApiError {
+    let hint = "It is held in memory for up to 20 minutes and joins the mempool when its parents \
+                come; it is lost when the node stops.";
+    rejected(missing).with("orphan", true).with_hint(hint)
+}
+
 /// Translates a node's error.
 #[must_use]
 pub fn node(error: NodeError) -> ApiError {

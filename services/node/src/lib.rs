@@ -1,8 +1,8 @@
 //! The node service: a node core over a store, its peers, and REST for everybody else.
 //!
 //! Ports: 9330 (`--listen`), and with `--peer-listen` one for peers only. Files in the data
-//! directory: `node.sqlite` with its log, `tip.mark`, `lock`, and `token`, the operator's
-//! bearer token. On a stop requests end first, then peers, then the chain thread, which writes
+//! directory: `node.sqlite` with its log, `tip.mark`, `lock`, `mempool.dat`, `coins.digest`, and `token`, the
+//! operator's bearer token. On a stop requests end first, then peers, then the chain thread, which writes
 //! the coins that changed, so that the next start replays nothing.
 //!
 //! Depends on the core crates, store, gossip, api and service. Must never know keys, pages or
@@ -11,15 +11,20 @@
 pub mod app;
 pub mod chain;
 pub mod config;
+pub mod digest;
 pub mod error;
 pub mod http;
+pub mod kept;
+pub mod mempool_file;
 mod metrics;
 pub mod mining;
 mod news;
 pub mod payout;
 pub mod port;
+mod replace;
 mod room;
 pub mod state;
+mod tasks;
 pub mod templates;
 pub mod tools;
 

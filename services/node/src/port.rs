@@ -1,12 +1,15 @@
 //! The node as gossip sees it.
 
 use bytes::Bytes;
-use synod_gossip::{HeadersJudged, NodePort, Tip, Verdict};
+use synod_gossip::{HeadersJudged, NodePort, PeerId, Tip, Verdict};
 use synod_mempool::{Class, Options, Rejected};
-use synod_node_core::{Accepted, Blame, Durability, HeaderSync, Placement, Refusal};
+use synod_node_core::{
+    Accepted, Admission, Blame, Durability, HeaderSync, Offer, Placement, Refusal,
+};
 use synod_primitives::{BlockHash, Header, Transaction, Wtxid};
 
 use crate::chain::ChainHandle;
+use crate::state::read;
 
 /// Gossip's way to the chain thread.
 #[derive(Clone)]
@@ -107,29 +110,30 @@ impl NodePort for ChainPort {
     }
 
     fn knows_transaction(&self, wtxid: Wtxid) -> bool {
-        let mempool = self.chain.mempool().read();
-        mempool.is_ok_and(|mempool| mempool.find_by_wtxid(&wtxid).is_some())
+        read(self.chain.mempool()).find_by_wtxid(&wtxid).is_some()
+            || read(self.chain.waiting()).knows(&wtxid)
     }
 
-    async fn submit_transactions(&self, transactions: Vec<Bytes>) -> Vec<Verdict> {
-        let mut verdicts = Vec::with_capacity(transactions.len());
-        let mut waiting = Vec::new();
-        for raw in transactions {
-            match Transaction::decode(&raw) {
-                Ok(transaction) => {
-                    waiting.push(self.chain.admit(transaction.detach(), Options::default()));
-                }
-                Err(_) => verdicts.push(Verdict::Misbehavior),
-            }
-        }
-        for admission in futures_util::future::join_all(waiting).await {
-            verdicts.push(match admission {
-                Ok(Ok(_)) => Verdict::Accepted,
-                Ok(Err(rejected)) => transaction_verdict(&rejected),
+    async fn submit_transactions(&self, from: PeerId, transactions: Vec<Bytes>) -> Vec<Verdict> {
+        let from = synod_mempool::PeerId(from);
+        let admissions = transactions.iter().map(|raw| async {
+            let Ok(transaction) = Transaction::decode(raw) else {
+                return Verdict::Misbehavior;
+            };
+            let offer = Offer {
+                transaction,
+                options: Options::default(),
+                from,
+            };
+            match self.chain.admit(offer).await {
+                Ok(Admission::Accepted(_)) => Verdict::Accepted,
+                Ok(Admission::Held(_)) => Verdict::Orphan,
+                Ok(Admission::Rejected(rejected)) => transaction_verdict(&rejected),
                 Err(_) => Verdict::Unavailable,
-            });
-        }
-        verdicts
+            }
+        });
+        // All are polled once before any answer: they wait side by side and are verified together.
+        futures_util::future::join_all(admissions).await
     }
 }
 
@@ -158,7 +162,6 @@ fn transaction_verdict(rejected: &Rejected) -> Verdict {
     }
     match rejected.class() {
         Class::Consensus => Verdict::Misbehavior,
-        Class::MissingInputs => Verdict::Orphan,
         _ => Verdict::Declined,
     }
 }

@@ -1,6 +1,6 @@
 //! What all routes share.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -9,7 +9,9 @@ use synod_gossip::PeerTable;
 use synod_service::{EventLog, Shutdown, Token};
 use synod_store::Reader;
 
-use crate::chain::{ChainHandle, StateDigests};
+use crate::chain::ChainHandle;
+use crate::digest::StateDigests;
+use crate::kept::Kept;
 use crate::port::ChainPort;
 use crate::templates::Templates;
 
@@ -33,6 +35,8 @@ pub struct Parts {
     pub events: EventLog,
     /// Templates that miners work on.
     pub templates: Templates,
+    /// What was read or written for one answer and may serve the next.
+    pub kept: Kept,
     /// The operator's token.
     pub token: Token,
     /// Stops long polls and streams.
@@ -75,3 +79,11 @@ pub fn set_clock(fixed: Option<u32>) {
 }
 
 static FIXED_TIME: AtomicU64 = AtomicU64::new(0);
+
+/// Reads what the chain thread shares.
+///
+/// Correctness: a panic inside the mempool is a bug that ends the node; readers that meet the
+/// lock before it does may still look.
+pub(crate) fn read<T>(shared: &RwLock<T>) -> RwLockReadGuard<'_, T> {
+    shared.read().unwrap_or_else(PoisonError::into_inner)
+}

@@ -163,7 +163,7 @@ fn m12_a_saved_mempool_is_restored() {
     pool.prioritise(child.txid(), 7).expect("room");
     pool.prioritise(synod_primitives::Txid::ZERO, -9)
         .expect("room");
-    let bytes = Bytes::from(pool.encode());
+    let bytes = Bytes::from(pool.save().encode());
     let saved = SavedMempool::decode(&bytes).expect("its own encoding");
     chain.coins.remove(&conflicting.inputs()[0].prevout);
     chain.now += 336 * 3_600 - 100;
@@ -190,7 +190,7 @@ fn m12_a_damaged_file_is_refused_wherever_a_bit_is_flipped() {
     let mut pool = pool();
     let payment = pay(chain.fund(), COIN, 1_000);
     admit(&mut pool, &chain, &payment);
-    let bytes = pool.encode();
+    let bytes = pool.save().encode();
     for position in 0..bytes.len() {
         let mut damaged = bytes.clone();
         damaged[position] ^= 1;

@@ -253,7 +253,7 @@ impl World {
     }
 
     fn restart(&mut self) {
-        let saved = synod_mempool::SavedMempool::decode(&self.pool.encode().into());
+        let saved = synod_mempool::SavedMempool::decode(&self.pool.save().encode().into());
         let saved = saved.expect("its own encoding");
         let before = self.pool.len();
         let mut again = pool_with(self.pool.policy().clone());
@@ -334,7 +334,7 @@ proptest! {
                     world.take(*step);
                 }
             }
-            (world.pool.encode(), world.pool.take_events())
+            (world.pool.save().encode(), world.pool.take_events())
         });
         prop_assert_eq!(one, other);
     }

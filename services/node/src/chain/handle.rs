@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use arc_swap::ArcSwap;
-use synod_mempool::{Accepted as Admitted, Options, Rejected};
-use synod_node_core::{Node, SharedMempool, StorageError, View};
-use synod_primitives::Transaction;
+use synod_node_core::{
+    Admission, Node, Offer, SharedMempool, SharedWaiting, StorageError, View,
+};
 use tokio::sync::{mpsc, oneshot, watch};
 
 /// The most requests that wait for the chain thread; past it they are refused.
@@ -33,8 +33,6 @@ pub(super) type Job = Box<dyn FnOnce(Option<&mut Node>, u64) -> Outcome + Send>;
 pub(super) type Reply = Box<dyn FnOnce() + Send>;
 /// A job that ran: its reply, and whether storage still works.
 pub(super) type Outcome = Result<Reply, StorageError>;
-/// What came of a transaction.
-pub(super) type Admission = Result<Admitted, Rejected>;
 /// Where whoever submitted a transaction waits.
 pub(super) type AdmissionReply = oneshot::Sender<Result<Admission, Unavailable>>;
 
@@ -57,8 +55,7 @@ pub(super) enum Request {
     Stop,
     /// A transaction for the mempool: those that wait side by side are verified together.
     Admit {
-        transaction: Transaction,
-        options: Options,
+        offer: Offer,
         reply: AdmissionReply,
     },
 }
@@ -69,6 +66,7 @@ pub struct ChainHandle {
     pub(super) requests: mpsc::Sender<Request>,
     pub(super) view: Arc<ArcSwap<View>>,
     pub(super) mempool: SharedMempool,
+    pub(super) waiting: SharedWaiting,
     pub(super) changes: watch::Receiver<Changes>,
     /// Whether there is no room in storage.
     pub(super) is_full: Arc<AtomicBool>,
@@ -94,6 +92,12 @@ impl ChainHandle {
     #[must_use]
     pub fn mempool(&self) -> &SharedMempool {
         &self.mempool
+    }
+
+    /// Shares what waits beside the mempool for reading.
+    #[must_use]
+    pub fn waiting(&self) -> &SharedWaiting {
+        &self.waiting
     }
 
     /// Watches for changes of tip and mempool.
@@ -168,17 +172,9 @@ impl ChainHandle {
     ///
     /// # Errors
     /// The queue is full, the node is stopping, storage failed or has no room.
-    pub async fn admit(
-        &self,
-        transaction: Transaction,
-        options: Options,
-    ) -> Result<Result<Admitted, Rejected>, Unavailable> {
+    pub async fn admit(&self, offer: Offer) -> Result<Admission, Unavailable> {
         let (reply, answer) = oneshot::channel();
-        self.send(Request::Admit {
-            transaction,
-            options,
-            reply,
-        })?;
+        self.send(Request::Admit { offer, reply })?;
         answer.await.map_err(|_| Unavailable::Stopped)?
     }
 

@@ -1,6 +1,5 @@
 //! The chain thread: the one place where a node's state changes.
 
-mod digest;
 mod handle;
 mod index;
 mod storage;
@@ -8,7 +7,6 @@ mod thread;
 pub mod warnings;
 mod write_behind;
 
-pub use digest::StateDigests;
 pub use handle::{ChainHandle, Unavailable};
 pub use storage::StoreAdapter;
 pub use thread::{News, Running, spawn};

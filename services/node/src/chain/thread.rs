@@ -5,9 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
 use arc_swap::ArcSwap;
-use synod_mempool::Options;
-use synod_node_core::{Event, Node, StorageError, UnknownRules};
-use synod_primitives::Transaction;
+use synod_node_core::{Event, Node, Offer, StorageError, UnknownRules};
 use tokio::sync::{mpsc, watch};
 
 use super::handle::{
@@ -53,6 +51,7 @@ pub fn spawn(node: Node, clock: fn() -> u64) -> std::io::Result<Running> {
         requests,
         view: Arc::clone(&view),
         mempool: node.mempool(),
+        waiting: node.waiting(),
         changes: watching,
         is_full: Arc::clone(&is_full),
     };
@@ -106,13 +105,8 @@ impl ChainThread {
                     let outcome = job(node, (self.clock)());
                     self.unless_full(outcome.map(|reply| vec![reply]))?
                 }
-                Request::Admit {
-                    transaction,
-                    options,
-                    reply,
-                } => {
-                    let first = (transaction, options, reply);
-                    let (group, after) = gather(first, &mut inbox);
+                Request::Admit { offer, reply } => {
+                    let (group, after) = gather((offer, reply), &mut inbox);
                     next = after;
                     self.admit(group)?
                 }
@@ -165,16 +159,12 @@ impl ChainThread {
     }
 
     fn admit(&mut self, group: Vec<Waiting>) -> Result<Vec<Reply>, StorageError> {
-        let options = group[0].1;
-        let (transactions, replies): (Vec<Transaction>, Vec<_>) = group
-            .into_iter()
-            .map(|(transaction, _, reply)| (transaction, reply))
-            .unzip();
+        let (offers, replies): (Vec<Offer>, Vec<_>) = group.into_iter().unzip();
         let now = (self.clock)();
         let admissions = if self.is_full() {
             Err(StorageError::Full("nothing is admitted".to_owned()))
         } else {
-            self.node.submit_transactions(&transactions, options, now)
+            self.node.submit_transactions(&offers, now)
         };
         let admissions = match admissions {
             Ok(admissions) => admissions,
@@ -226,21 +216,14 @@ impl ChainThread {
     }
 }
 
-type Waiting = (Transaction, Options, AdmissionReply);
+type Waiting = (Offer, AdmissionReply);
 
 /// Takes further transactions that already wait, and the request that ends them.
 fn gather(first: Waiting, inbox: &mut mpsc::Receiver<Request>) -> (Vec<Waiting>, Option<Request>) {
-    let options = first.1;
     let mut group = vec![first];
     while group.len() < MAX_ADMITTED_TOGETHER {
         match inbox.try_recv() {
-            Ok(Request::Admit {
-                transaction,
-                options: other,
-                reply,
-            }) if other == options => {
-                group.push((transaction, other, reply));
-            }
+            Ok(Request::Admit { offer, reply }) => group.push((offer, reply)),
             Ok(other) => return (group, Some(other)),
             Err(_) => break,
         }

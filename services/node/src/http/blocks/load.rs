@@ -1,5 +1,7 @@
 //! Reading blocks beside the chain thread.
 
+use std::sync::Arc;
+
 use axum::http::StatusCode;
 use bytes::Bytes;
 use synod_api::HashHex;
@@ -8,7 +10,9 @@ use synod_primitives::{BlockHash, Height};
 use synod_service::ApiError;
 
 use super::place::{self, Placed};
+use super::starts::starts;
 use crate::error;
+use crate::kept::{BlockSpent, SpentIndex};
 use crate::state::AppState;
 
 /// The code of a block that the node does not know.
@@ -48,8 +52,11 @@ pub(crate) async fn by_height(state: &AppState, height: u32) -> Result<Placed, A
 /// # Errors
 /// 404 when only its header is there; the store failed.
 pub(crate) async fn raw(state: &AppState, hash: BlockHash) -> Result<Bytes, ApiError> {
-    let found = state.reader.block(hash).await.map_err(error::store)?;
-    found.ok_or_else(|| not_stored(hash))
+    let load = async {
+        let found = state.reader.block(hash).await.map_err(error::store)?;
+        found.ok_or_else(|| not_stored(hash))
+    };
+    state.kept.raw_blocks.get_or_insert_async(&hash, load).await
 }
 
 /// Says that only a block's header is there.
@@ -75,6 +82,27 @@ pub(crate) async fn undo(state: &AppState, placed: &Placed) -> Result<Option<Blo
     };
     let damaged = |cause| ApiError::internal(format!("undo data of {hash}: {cause}"));
     BlockUndo::decode(&bytes, hash).map(Some).map_err(damaged)
+}
+
+/// Reads where the transactions of a block begin and what they spent.
+///
+/// # Errors
+/// The database is busy or damaged; the block or its undo data is not stored.
+pub(crate) async fn spent(state: &AppState, placed: &Placed) -> Result<SpentIndex, ApiError> {
+    let hash = placed.record.hash;
+    let load = async {
+        let raw = raw(state, hash).await?;
+        let undo = undo(state, placed).await?;
+        let damaged = |what: &dyn std::fmt::Display| ApiError::internal(format!("{hash}: {what}"));
+        let undo = undo.ok_or_else(|| damaged(&"undo data is missing"))?;
+        let (offsets, first_inputs) = starts(&raw).map_err(|error| damaged(&error))?;
+        Ok(SpentIndex(Arc::new(BlockSpent {
+            offsets,
+            first_inputs,
+            undo,
+        })))
+    };
+    state.kept.spent.get_or_insert_async(&hash, load).await
 }
 
 fn not_found(code: &str, detail: String) -> ApiError {

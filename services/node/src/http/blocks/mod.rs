@@ -6,6 +6,7 @@ pub(crate) mod load;
 pub(crate) mod place;
 mod raw;
 mod show;
+mod starts;
 mod view;
 
 use axum::Extension;

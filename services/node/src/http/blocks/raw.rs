@@ -4,6 +4,7 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use synod_api::{HashHex, Problem};
+use synod_primitives::BlockHash;
 use synod_service::{ApiError, Path, cache};
 
 use super::load;
@@ -39,8 +40,14 @@ pub(super) async fn answer(
     hash: HashHex,
     headers: &HeaderMap,
 ) -> Result<Response, ApiError> {
-    let placed = load::by_hash(state, hash).await?;
-    let raw = load::raw(state, placed.record.hash).await?;
+    let known = BlockHash::from_bytes(hash.to_internal());
+    let raw = match state.kept.raw_blocks.get(&known) {
+        Some(raw) => raw,
+        None => {
+            let placed = load::by_hash(state, hash).await?;
+            load::raw(state, placed.record.hash).await?
+        }
+    };
     Ok(cache::immutable(headers, &format!("\"{hash}\""), || {
         octets(raw)
     }))

@@ -42,6 +42,9 @@ pub(crate) async fn get_block(
     if answer::wants_raw(&headers) {
         return raw::answer(&state, hash, &headers).await;
     }
+    if let Some(kept) = Renderers::kept(&state, hash, query, &headers) {
+        return Ok(kept);
+    }
     let placed = load::by_hash(&state, hash).await?;
     renderers.answer(&state, placed, query, &headers).await
 }

@@ -4,8 +4,11 @@ use std::sync::Arc;
 
 use axum::http::HeaderMap;
 use axum::response::Response;
+use bytes::Bytes;
 use serde::Deserialize;
-use synod_primitives::Block;
+use synod_api::HashHex;
+use synod_api::node::TipStatus;
+use synod_primitives::{Block, BlockHash};
 use synod_service::{ApiError, cache};
 use tokio::sync::Semaphore;
 
@@ -39,6 +42,12 @@ pub(crate) struct BlockQuery {
     transactions: Detail,
 }
 
+impl BlockQuery {
+    fn is_full(self) -> bool {
+        self.transactions == Detail::Full
+    }
+}
+
 /// Bounds how many blocks are written at once.
 #[derive(Clone)]
 pub(crate) struct Renderers(Arc<Semaphore>);
@@ -65,6 +74,42 @@ impl Renderers {
         if let Some(response) = answer::not_modified(headers, &etag) {
             return Ok(response);
         }
+        let key = (placed.record.hash, placed.tip.1, query.is_full());
+        let written = if placed.is_active {
+            let write = self.write(state, placed, query);
+            let answers = &state.kept.block_answers;
+            answers.get_or_insert_async(&key, write).await?
+        } else {
+            self.write(state, placed, query).await?
+        };
+        Ok(cache::revalidated(headers, &etag, || {
+            answer::written(written)
+        }))
+    }
+
+    /// Answers with what was written before for an active block under the present tip.
+    pub(crate) fn kept(
+        state: &AppState,
+        hash: HashHex,
+        query: BlockQuery,
+        headers: &HeaderMap,
+    ) -> Option<Response> {
+        let hash = BlockHash::from_bytes(hash.to_internal());
+        let tip = state.chain.view().hash;
+        let answers = &state.kept.block_answers;
+        let written = answers.get(&(hash, tip, query.is_full()))?;
+        let etag = tag(hash, tip, TipStatus::Active, query.transactions);
+        Some(cache::revalidated(headers, &etag, || {
+            answer::written(written)
+        }))
+    }
+
+    async fn write(
+        &self,
+        state: &AppState,
+        placed: Placed,
+        query: BlockQuery,
+    ) -> Result<Bytes, ApiError> {
         let _slot = self.0.acquire().await.map_err(ApiError::internal)?;
         let raw = load::raw(state, placed.record.hash).await?;
         let undo = load::undo(state, &placed).await?;
@@ -77,21 +122,25 @@ impl Renderers {
                 block: decoded,
                 undo,
             };
-            let full = query.transactions == Detail::Full;
-            answer::write(&block(&loaded, &state.spec, full)?)
+            answer::write(&block(&loaded, &state.spec, query.is_full())?)
         };
-        let written = tokio::task::spawn_blocking(write)
+        tokio::task::spawn_blocking(write)
             .await
-            .map_err(ApiError::internal)??;
-        Ok(cache::revalidated(headers, &etag, || {
-            answer::written(written)
-        }))
+            .map_err(ApiError::internal)?
     }
 }
 
 /// Names everything that the JSON depends on: the block, its status, and the tip, which
 /// confirmations and the next block follow.
 fn etag(placed: &Placed, detail: Detail) -> String {
-    let (hash, tip, status) = (placed.record.hash, placed.tip.1, placed.status());
+    tag(
+        placed.record.hash,
+        placed.tip.1,
+        placed.status(),
+        detail,
+    )
+}
+
+fn tag(hash: BlockHash, tip: BlockHash, status: TipStatus, detail: Detail) -> String {
     format!("\"{hash}-{tip}-{status:?}-{detail:?}\"")
 }

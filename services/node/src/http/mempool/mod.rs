@@ -5,14 +5,13 @@ mod entries;
 mod entry;
 mod show;
 
-use std::sync::{PoisonError, RwLockReadGuard};
+use std::sync::RwLockReadGuard;
 
 use synod_mempool::Mempool;
-use synod_node_core::SharedMempool;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::state::AppState;
+use crate::state::{self, AppState};
 
 pub(crate) fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
@@ -23,12 +22,5 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
 
 /// Locks the mempool for reading.
 pub(crate) fn read(state: &AppState) -> RwLockReadGuard<'_, Mempool> {
-    read_shared(state.chain.mempool())
-}
-
-/// Locks a mempool for reading.
-///
-/// Correctness: a panic of the chain thread ends the node; until then readers may look.
-pub(crate) fn read_shared(mempool: &SharedMempool) -> RwLockReadGuard<'_, Mempool> {
-    mempool.read().unwrap_or_else(PoisonError::into_inner)
+    state::read(state.chain.mempool())
 }

@@ -10,10 +10,9 @@ use synod_script::is_unspendable;
 use synod_service::ApiError;
 
 use crate::error;
-use crate::http::mempool::read_shared;
 use crate::http::render::{address, amount, narrow, txid};
 use crate::http::transactions::confirmed::{self, Confirmed};
-use crate::state::AppState;
+use crate::state::{AppState, read};
 
 /// How often the output is looked for while blocks come and go.
 const MAX_TRIES: usize = 3;
@@ -39,7 +38,7 @@ struct Moment {
 /// 404 when there is no such output; the store failed; the chain takes no requests.
 pub(super) async fn output(state: &AppState, outpoint: OutPoint) -> Result<OutputBody, ApiError> {
     for _ in 0..MAX_TRIES {
-        if let Some(found) = in_mempool(&read_shared(state.chain.mempool()), outpoint) {
+        if let Some(found) = in_mempool(&read(state.chain.mempool()), outpoint) {
             return found;
         }
         let found = confirmed::find(state, txid(outpoint.txid)).await?;
@@ -94,7 +93,7 @@ fn look(
     let height = tree.entry(id).record.height;
     let tip = tree.entry(tree.tip()).record.height;
     let is_coin = node.coin(outpoint)?.is_some();
-    let spender = spender(&read_shared(&node.mempool()), outpoint);
+    let spender = spender(&read(&node.mempool()), outpoint);
     Ok(Some(Moment {
         height,
         tip,

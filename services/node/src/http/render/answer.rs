@@ -77,11 +77,15 @@ pub(crate) fn write<T: Serialize>(body: &T) -> Result<Bytes, ApiError> {
 /// # Errors
 /// The body has a part that is not JSON: a bug.
 pub(crate) fn json<T: Serialize>(headers: &HeaderMap, body: &T) -> Result<Response, ApiError> {
-    let json = write(body)?;
+    Ok(kept(headers, write(body)?))
+}
+
+/// Answers with JSON that was written before, under a tag that follows from its content.
+pub(crate) fn kept(headers: &HeaderMap, json: Bytes) -> Response {
     let mut hasher = DefaultHasher::new();
     json.hash(&mut hasher);
     let etag = format!("\"{:016x}\"", hasher.finish());
-    Ok(varied(cache::revalidated(headers, &etag, || written(json))))
+    varied(cache::revalidated(headers, &etag, || written(json)))
 }
 
 /// Tells caches that the answer has another form for another `Accept`.

@@ -5,6 +5,7 @@ use bytes::Bytes;
 use synod_api::node::SubmitTransaction;
 use synod_api::{HashHex, Problem};
 use synod_mempool::Options;
+use synod_node_core::{Admission, CLIENTS, Offer};
 use synod_primitives::Transaction;
 use synod_service::{ApiError, Json, RawOrHex};
 
@@ -16,7 +17,10 @@ use crate::state::AppState;
     post, path = "/v1/transactions", tag = "transactions", operation_id = "submitTransaction",
     summary = "Submit a transaction",
     description = "Submits a transaction, raw or in hex, to the mempool. One that is there already \
-                   is answered as if it were new. A rejection has Bitcoin Core's reject string.",
+                   is answered as if it were new. A rejection has Bitcoin Core's reject string. \
+                   A transaction whose parents are missing is answered with 422 and \
+                   `orphan: true`: it is held in memory for up to 20 minutes, not in the \
+                   mempool, and joins it by itself when its parents come.",
     request_body(content((Vec<u8> = "application/octet-stream"), (String = "text/plain"))),
     responses(
         (status = 200, description = "The transaction is in the mempool", body = SubmitTransaction),
@@ -35,11 +39,16 @@ pub(crate) async fn submit_transaction(
         txid: HashHex::from_internal(transaction.txid().to_bytes()),
         wtxid: HashHex::from_internal(transaction.wtxid().to_bytes()),
     };
-    let admission = state.chain.admit(transaction, Options::default()).await;
-    match admission.map_err(error::unavailable)? {
-        Ok(_) => Ok(Json(ids)),
-        Err(rejected) if rejected.is_known() => Ok(Json(ids)),
-        Err(rejected) => Err(error::rejected(&rejected)),
+    let offer = Offer {
+        transaction,
+        options: Options::default(),
+        from: CLIENTS,
+    };
+    match state.chain.admit(offer).await.map_err(error::unavailable)? {
+        Admission::Accepted(_) => Ok(Json(ids)),
+        Admission::Rejected(rejected) if rejected.is_known() => Ok(Json(ids)),
+        Admission::Rejected(rejected) => Err(error::rejected(&rejected)),
+        Admission::Held(rejected) => Err(error::held(&rejected)),
     }
 }
 

@@ -4,16 +4,16 @@ use axum::http::StatusCode;
 use synod_api::HashHex;
 use synod_api::node::TransactionBody;
 use synod_ledger::Coin;
-use synod_primitives::{Transaction, Txid};
+use synod_primitives::{BlockHash, Transaction, Txid};
 use synod_service::ApiError;
 use synod_store::TransactionLocation;
 
-use super::position::count_before;
 use crate::error;
+use crate::kept::BlockSpent;
 use crate::http::blocks::load;
-use crate::http::blocks::place::{self, Placed};
+use crate::http::blocks::place;
 use crate::http::render::block::standing;
-use crate::http::render::finalized;
+use crate::http::render::{finalized, narrow};
 use crate::http::render::header::is_final;
 use crate::http::render::transaction::{Spent, transaction};
 use crate::state::AppState;
@@ -67,12 +67,16 @@ async fn read(
     location: TransactionLocation,
 ) -> Result<Confirmed, ApiError> {
     let range = location.offset..location.offset.saturating_add(location.length);
-    let raw = state
-        .reader
-        .block_range(location.block, range)
-        .await
-        .map_err(error::store)?;
-    let raw = raw.ok_or_else(|| load::not_stored(location.block))?;
+    let kept = state.kept.raw_blocks.get(&location.block);
+    let kept = kept.filter(|raw| raw.len() >= range.end as usize);
+    let raw = match kept {
+        Some(raw) => raw.slice(range.start as usize..range.end as usize),
+        None => {
+            let read = state.reader.block_range(location.block, range).await;
+            let raw = read.map_err(error::store)?;
+            raw.ok_or_else(|| load::not_stored(location.block))?
+        }
+    };
     let transaction = Transaction::decode(&raw).map_err(|error| damaged(txid, error))?;
     if transaction.txid() != txid {
         return Err(damaged(txid, "other bytes are where the index points to"));
@@ -90,7 +94,7 @@ async fn read(
 pub(super) async fn show(
     state: &AppState,
     confirmed: &Confirmed,
-) -> Result<TransactionBody, ApiError> {
+) -> Result<(TransactionBody, BlockHash), ApiError> {
     let Confirmed {
         location,
         transaction: found,
@@ -99,33 +103,29 @@ pub(super) async fn show(
         .await
         .map_err(error::store)?;
     let placed = placed.filter(|it| it.is_active).ok_or_else(index_behind)?;
-    let beginning = state.reader.block_range(location.block, 0..location.offset);
-    let beginning = beginning.await.map_err(error::store)?;
-    let beginning = beginning.ok_or_else(|| load::not_stored(location.block))?;
-    let before = count_before(&beginning).map_err(|error| damaged(found.txid(), error))?;
-    let spent = match before.transactions {
+    let index = load::spent(state, &placed).await?.0;
+    let position = index.offsets.binary_search(&location.offset);
+    let misplaced = |_| damaged(found.txid(), "no transaction begins where the index points to");
+    let position = position.map_err(misplaced)?;
+    let spent = match position {
         0 => Spent::coins(found, &[]),
-        _ => Spent::coins(found, &spent(state, &placed, found, before.inputs).await?),
+        _ => Spent::coins(found, spent(&index, position, found)?),
     };
     let is_final = is_final(&placed, finalized(&state.spec).as_ref());
-    Ok(transaction(
-        found,
-        spent,
-        standing(&placed, before.transactions, is_final),
-    ))
+    let standing = standing(&placed, narrow(position as u64), is_final);
+    Ok((transaction(found, spent, standing), placed.tip.1))
 }
 
-/// Reads what a transaction spent, behind what `skip` inputs before it in its block spent.
-async fn spent(
-    state: &AppState,
-    placed: &Placed,
+/// The coins that a transaction spent, which is not the first of its block.
+fn spent<'i>(
+    index: &'i BlockSpent,
+    position: usize,
     transaction: &Transaction,
-    skip: usize,
-) -> Result<Vec<Coin>, ApiError> {
-    let missing = || damaged(transaction.txid(), "undo data is missing");
-    let undo = load::undo(state, placed).await?.ok_or_else(missing)?;
-    let coins = undo.coins().get(skip..skip + transaction.inputs().len());
-    coins.map(<[Coin]>::to_vec).ok_or_else(missing)
+) -> Result<&'i [Coin], ApiError> {
+    let skip = index.first_inputs.get(position).copied().unwrap_or_default() as usize;
+    let coins = index.undo.coins();
+    let coins = coins.get(skip..skip + transaction.inputs().len());
+    coins.ok_or_else(|| damaged(transaction.txid(), "undo data is missing"))
 }
 
 fn damaged(txid: Txid, cause: impl std::fmt::Display) -> ApiError {

@@ -2,7 +2,6 @@
 
 pub(crate) mod confirmed;
 mod pending;
-mod position;
 mod raw;
 mod show;
 

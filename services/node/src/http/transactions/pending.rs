@@ -9,10 +9,9 @@ use synod_primitives::{Amount, OutPoint, Transaction, TxOut, Txid};
 use synod_service::ApiError;
 
 use crate::error;
-use crate::http::mempool::read_shared;
 use crate::http::render::transaction::{Spent, Standing, transaction};
 use crate::http::render::{amount, prevout};
-use crate::state::AppState;
+use crate::state::{AppState, read};
 
 /// A transaction of the mempool and what it spends.
 struct Pending {
@@ -23,7 +22,7 @@ struct Pending {
 
 /// Finds a transaction of the mempool; never waits for the chain.
 pub(super) fn find(state: &AppState, txid: Txid) -> Option<Arc<Transaction>> {
-    let mempool = read_shared(state.chain.mempool());
+    let mempool = read(state.chain.mempool());
     mempool
         .find(&txid)
         .map(|entry| Arc::clone(entry.transaction()))
@@ -61,7 +60,7 @@ pub(super) async fn show(
 fn collect(node: &mut Node, txid: Txid) -> Result<Option<Pending>, StorageError> {
     let mempool = node.mempool();
     let found = {
-        let mempool = read_shared(&mempool);
+        let mempool = read(&mempool);
         mempool.find(&txid).map(|entry| {
             let outputs = entry.transaction().inputs().iter().map(|input| {
                 let parent = mempool.find(&input.prevout.txid)?;

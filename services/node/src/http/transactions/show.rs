@@ -6,7 +6,7 @@ use axum::response::Response;
 use serde::Deserialize;
 use synod_api::node::TransactionBody;
 use synod_api::{HashHex, HexBytes, Problem};
-use synod_primitives::Txid;
+use synod_primitives::{BlockHash, Txid};
 use synod_service::{ApiError, Path, Query};
 
 use super::{confirmed, pending, raw};
@@ -48,18 +48,38 @@ pub(crate) async fn get_transaction(
     if answer::wants_raw(&headers) {
         return raw::answer(&state, txid, &headers).await;
     }
-    let mut body = show(&state, txid).await?;
+    let key = (
+        Txid::from_bytes(txid.to_internal()),
+        state.chain.view().hash,
+    );
+    if !query.raw
+        && let Some(written) = state.kept.transaction_answers.get(&key)
+    {
+        return Ok(answer::kept(&headers, written));
+    }
+    let (mut body, tip) = show(&state, txid).await?;
     if query.raw {
         let transaction = raw::find(&state, txid).await?;
         body.raw = Some(HexBytes::from(transaction.raw().as_ref()));
+        return answer::json(&headers, &body);
     }
-    answer::json(&headers, &body)
+    let written = answer::write(&body)?;
+    if let Some(tip) = tip {
+        let key = (key.0, tip);
+        state.kept.transaction_answers.insert(key, written.clone());
+    }
+    Ok(answer::kept(&headers, written))
 }
 
-async fn show(state: &AppState, txid: HashHex) -> Result<TransactionBody, ApiError> {
+/// Shows a transaction; with the tip that the answer holds for, where it is confirmed.
+async fn show(
+    state: &AppState,
+    txid: HashHex,
+) -> Result<(TransactionBody, Option<BlockHash>), ApiError> {
     if let Some(body) = pending::show(state, Txid::from_bytes(txid.to_internal())).await? {
-        return Ok(body);
+        return Ok((body, None));
     }
     let confirmed = confirmed::find(state, txid).await?;
-    confirmed::show(state, &confirmed).await
+    let (body, tip) = confirmed::show(state, &confirmed).await?;
+    Ok((body, Some(tip)))
 }

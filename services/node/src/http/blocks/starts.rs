@@ -1,39 +1,33 @@
-//! Where in its block a transaction stands, without decoding what is before it.
+//! Where in a block its transactions begin, without decoding them.
 
 use bytes::Bytes;
 use synod_primitives::{DecodeError, Header, OutPoint, Reader};
 
-/// What stands before a transaction in its block.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Before {
-    /// Transactions.
-    pub(super) transactions: u32,
-    /// Inputs of those that are not the coinbase.
-    pub(super) inputs: usize,
-}
-
-/// Counts what stands before the byte at which `beginning`, the first bytes of a raw block,
-/// ends.
+/// For each transaction of a raw block the offset of its first byte, and the number of inputs of
+/// those before it, the coinbase left out.
 ///
 /// # Errors
-/// The bytes do not end between two transactions.
-pub(super) fn count_before(beginning: &Bytes) -> Result<Before, DecodeError> {
-    let mut reader = Reader::new(beginning);
+/// The bytes are no block.
+pub(super) fn starts(raw: &Bytes) -> Result<(Vec<u32>, Vec<u32>), DecodeError> {
+    let mut reader = Reader::new(raw);
     reader.read_slice(Header::SIZE)?;
-    reader.read_count()?;
-    let mut before = Before {
-        transactions: 0,
-        inputs: 0,
-    };
-    while reader.remaining() > 0 {
-        let inputs = skip_transaction(&mut reader)?;
-        if before.transactions > 0 {
-            before.inputs += inputs;
-        }
-        before.transactions += 1;
+    let count = reader.read_count_of(LEAST_TRANSACTION_SIZE)?;
+    let narrow = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+    let mut offsets = Vec::with_capacity(count);
+    let mut first_inputs = Vec::with_capacity(count);
+    let mut inputs = 0;
+    for position in 0..count {
+        offsets.push(narrow(raw.len() - reader.remaining()));
+        first_inputs.push(narrow(inputs));
+        let spends = skip_transaction(&mut reader)?;
+        inputs += if position == 0 { 0 } else { spends };
     }
-    Ok(before)
+    reader.finish()?;
+    Ok((offsets, first_inputs))
 }
+
+/// The fewest bytes of a transaction.
+const LEAST_TRANSACTION_SIZE: usize = 10;
 
 /// Passes over a transaction and returns the number of its inputs.
 fn skip_transaction(reader: &mut Reader<'_>) -> Result<usize, DecodeError> {
@@ -93,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn every_transaction_is_found_behind_those_before_it() {
+    fn every_transaction_begins_behind_those_before_it() {
         let shapes = [
             (1, 1, 1),
             (1, 2, 0),
@@ -107,18 +101,12 @@ mod tests {
             .map(|(i, o, w)| transaction(i, o, w))
             .collect();
         let block = Block::new(*genesis_block().header(), transactions.clone());
+        let (offsets, first_inputs) = starts(block.raw()).expect("a block");
         let mut offset = Header::SIZE + 1;
         let mut inputs = 0;
         for (position, transaction) in transactions.iter().enumerate() {
-            let before = count_before(&block.raw().slice(..offset)).expect("whole transactions");
-            assert_eq!(
-                before,
-                Before {
-                    transactions: position as u32,
-                    inputs
-                }
-            );
-            assert!(count_before(&block.raw().slice(..offset + 1)).is_err());
+            assert_eq!(offsets[position] as usize, offset);
+            assert_eq!(first_inputs[position] as usize, inputs);
             offset += transaction.size();
             inputs += if position == 0 {
                 0
@@ -126,5 +114,10 @@ mod tests {
                 transaction.inputs().len()
             };
         }
+        assert_eq!(offsets.len(), transactions.len());
+        let torn = block.raw().slice(..block.size() - 1);
+        assert!(starts(&torn).is_err());
+        let longer = Bytes::from([block.raw(), &[0][..]].concat());
+        assert!(starts(&longer).is_err());
     }
 }
