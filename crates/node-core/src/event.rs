@@ -39,6 +39,8 @@ pub enum Event {
         /// Its virtual size in vbytes.
         vsize: u64,
     },
+    /// What was saved of the mempool before the start has been looked at.
+    MempoolRestored,
     /// A transaction left the mempool.
     TransactionRemoved {
         /// Its id.

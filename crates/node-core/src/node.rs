@@ -5,9 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use bytes::Bytes;
 use synod_chainspec::ChainSpec;
 use synod_ledger::{Coin, HashKey, Lookup};
-use synod_mempool::{
-    self as mempool, Context, Mempool, OrphanLimits, Policy, TemplateLimits,
-};
+use synod_mempool::{self as mempool, Context, Mempool, OrphanLimits, Policy, TemplateLimits};
 use synod_primitives::{Amount, BlockHash, Height, OutPoint, Script, Transaction};
 
 use crate::chain::{Chain, ChainSettings, TipChange};
@@ -95,6 +93,11 @@ impl Node {
     #[must_use]
     pub fn waiting(&self) -> SharedWaiting {
         Arc::clone(&self.waiting)
+    }
+
+    /// Notes that all of a saved mempool has been given to [`Node::restore_mempool`].
+    pub fn end_restoring(&mut self) {
+        self.events.push(Event::MempoolRestored);
     }
 
     /// Takes the events since the last time, oldest first.

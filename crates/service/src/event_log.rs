@@ -1,7 +1,10 @@
 //! Server-sent events that a reader can resume.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::convert::Infallible;
+use std::io;
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -13,6 +16,7 @@ use futures_util::{StreamExt, stream};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
+use crate::event_journal::{Journal, Line};
 use crate::{ApiError, Query, Shutdown};
 
 /// The most bytes of all events that are kept for readers to resume.
@@ -22,9 +26,11 @@ const BATCH: usize = 256;
 /// The longest silence of a stream.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 /// Ids of one start are this many times its Unix second and up, so that a later start's are
-/// greater and a reader of an earlier start is told to read all again. A number of JavaScript
-/// holds them exactly until the year 2255.
+/// greater, also when the end of a journal was lost. A number of JavaScript holds them exactly
+/// until the year 2255.
 const IDS_PER_SECOND: u64 = 1_000_000;
+/// The topic of what no reader gets: the beginning of a run.
+const NO_TOPIC: &str = "-";
 
 /// The last events of a service, for readers that come and go.
 ///
@@ -46,14 +52,84 @@ struct Ring {
     entries: VecDeque<Entry>,
     bytes: usize,
     newest_id: u64,
+    /// The id before the oldest entry: a reader that has it has missed nothing.
+    before_oldest: u64,
+    journal: Option<Journal>,
 }
 
 #[derive(Clone)]
 struct Entry {
     id: u64,
-    topic: &'static str,
-    name: &'static str,
+    topic: Cow<'static, str>,
+    name: Cow<'static, str>,
     json: Arc<str>,
+}
+
+impl Ring {
+    fn new(newest_id: u64) -> Self {
+        Self {
+            entries: VecDeque::new(),
+            bytes: 0,
+            newest_id,
+            before_oldest: newest_id,
+            journal: None,
+        }
+    }
+
+    /// Says whether a reader that has this event can go on from it.
+    fn has(&self, id: u64) -> bool {
+        let found = self.entries.binary_search_by_key(&id, |entry| entry.id);
+        id == self.before_oldest || found.is_ok()
+    }
+
+    fn push(&mut self, entry: Entry, capacity: usize) {
+        self.newest_id = entry.id;
+        self.bytes += entry.json.len();
+        self.entries.push_back(entry);
+        while self.entries.len() > capacity || (self.bytes > MAX_BYTES && self.entries.len() > 1) {
+            self.pop();
+        }
+    }
+
+    fn pop(&mut self) {
+        if let Some(oldest) = self.entries.pop_front() {
+            self.bytes -= oldest.json.len();
+            self.before_oldest = oldest.id;
+        }
+    }
+
+    /// Writes an entry into the journal, before any reader can see it.
+    fn write(&mut self, entry: &Entry, capacity: usize) {
+        let Some(mut journal) = self.journal.take() else {
+            return;
+        };
+        let line = Line {
+            id: entry.id,
+            topic: entry.topic.clone().into_owned(),
+            name: entry.name.clone().into_owned(),
+            json: entry.json.to_string(),
+        };
+        match journal.append(&line, capacity, MAX_BYTES as u64) {
+            Ok(()) => self.journal = Some(journal),
+            Err(error) => {
+                // Correctness: a journal with a hole would let readers miss events after a
+                // start; without one they are told to read all again.
+                tracing::error!(%error, "events are no longer written down");
+                journal.discard();
+            }
+        }
+    }
+}
+
+/// An event of an earlier run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PastEvent {
+    /// Its id.
+    pub id: u64,
+    /// Its name.
+    pub name: String,
+    /// Its body.
+    pub json: String,
 }
 
 /// What a reader asks for: `?topics=a,b`, and where to resume by the header `Last-Event-ID` or
@@ -111,9 +187,8 @@ impl EventRequest {
     }
 
     fn wants(&self, topic: &str) -> bool {
-        self.topics
-            .as_ref()
-            .is_none_or(|it| it.iter().any(|name| name == topic))
+        let wanted = self.topics.as_ref();
+        topic != NO_TOPIC && wanted.is_none_or(|it| it.iter().any(|name| name == topic))
     }
 }
 
@@ -128,19 +203,77 @@ impl EventLog {
     }
 
     fn starting_at(capacity: usize, newest_id: u64) -> Self {
-        let ring = Ring {
-            entries: VecDeque::new(),
-            bytes: 0,
-            newest_id,
-        };
+        Self::of(Ring::new(newest_id), capacity)
+    }
+
+    fn of(ring: Ring, capacity: usize) -> Self {
         let shared = Shared {
-            ring: Mutex::new(ring),
             capacity: capacity.max(1),
-            newest: watch::Sender::new(newest_id),
+            newest: watch::Sender::new(ring.newest_id),
+            ring: Mutex::new(ring),
         };
         Self {
             shared: Arc::new(shared),
         }
+    }
+
+    /// Keeps at most `capacity` events, and writes each down in a directory before readers see
+    /// it, so that they resume over a restart. Returns the events of earlier runs as well.
+    ///
+    /// # Errors
+    /// The files cannot be read or written.
+    pub fn open(directory: &Path, capacity: usize) -> io::Result<(Self, Vec<PastEvent>)> {
+        let capacity = capacity.max(1);
+        let (journal, lines) = Journal::open(directory)?;
+        let newest = lines.last().map_or(0, |line| line.id);
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        let start = now.as_secs().saturating_mul(IDS_PER_SECOND).max(newest + 1);
+        let past = lines.iter().filter(|line| line.topic != NO_TOPIC);
+        let past = past
+            .map(|line| PastEvent {
+                id: line.id,
+                name: line.name.clone(),
+                json: line.json.clone(),
+            })
+            .collect();
+        let mut ring = Ring::new(lines.first().map_or(start, |line| line.id));
+        ring.journal = Some(journal);
+        // The first line's own place is known, what stood before it is not.
+        for line in lines.into_iter().skip(1) {
+            let entry = Entry {
+                id: line.id,
+                topic: line.topic.into(),
+                name: line.name.into(),
+                json: line.json.into(),
+            };
+            ring.push(entry, capacity);
+        }
+        // A reader that was given this id and saw no event before a crash can resume from it.
+        let beginning = Entry {
+            id: start,
+            topic: NO_TOPIC.into(),
+            name: "start".into(),
+            json: "null".into(),
+        };
+        ring.write(&beginning, capacity);
+        ring.push(beginning, capacity);
+        Ok((Self::of(ring, capacity), past))
+    }
+
+    /// Forgets all events: the readers of earlier ones are told to read all again.
+    pub fn forget(&self) {
+        let mut ring = self.lock();
+        while !ring.entries.is_empty() {
+            ring.pop();
+        }
+        ring.newest_id += 1;
+        ring.before_oldest = ring.newest_id;
+        ring.journal = ring.journal.take().and_then(Journal::restart);
+        let newest_id = ring.newest_id;
+        drop(ring);
+        self.shared.newest.send_replace(newest_id);
     }
 
     /// Adds an event and returns its id; `build` makes the body that carries the id.
@@ -156,21 +289,14 @@ impl EventLog {
         let mut ring = self.lock();
         let id = ring.newest_id + 1;
         let json: Arc<str> = serde_json::to_string(&build(id))?.into();
-        ring.newest_id = id;
-        ring.bytes += json.len();
-        ring.entries.push_back(Entry {
+        let entry = Entry {
             id,
-            topic,
-            name,
+            topic: topic.into(),
+            name: name.into(),
             json,
-        });
-        while ring.entries.len() > self.shared.capacity
-            || (ring.bytes > MAX_BYTES && ring.entries.len() > 1)
-        {
-            if let Some(oldest) = ring.entries.pop_front() {
-                ring.bytes -= oldest.json.len();
-            }
-        }
+        };
+        ring.write(&entry, self.shared.capacity);
+        ring.push(entry, self.shared.capacity);
         drop(ring);
         self.shared.newest.send_replace(id);
         Ok(id)
@@ -231,9 +357,13 @@ impl Reader {
     /// Finds the place to begin. A new reader first gets an id without an event, so that it can
     /// resume from here even when the connection breaks before the first event.
     fn start(&mut self) {
-        let newest = self.log.newest_id();
+        let (newest, is_known) = {
+            let ring = self.log.lock();
+            let asked = self.request.last_event_id;
+            (ring.newest_id, asked.is_some_and(|id| ring.has(id)))
+        };
         match self.request.last_event_id {
-            Some(id) if id <= newest => self.last_id = id,
+            Some(id) if is_known => self.last_id = id,
             Some(_) => self.resync(newest),
             None => {
                 self.last_id = newest;
@@ -261,11 +391,10 @@ impl Reader {
     fn take(&mut self) -> bool {
         let (batch, newest) = {
             let ring = self.log.lock();
-            let first_id = ring.newest_id + 1 - ring.entries.len() as u64;
-            if self.last_id + 1 < first_id {
+            if self.last_id < ring.before_oldest {
                 (None, ring.newest_id)
             } else {
-                let skip = usize::try_from(self.last_id + 1 - first_id).unwrap_or(usize::MAX);
+                let skip = ring.entries.partition_point(|it| it.id <= self.last_id);
                 let batch: Vec<_> = ring
                     .entries
                     .iter()
@@ -284,8 +413,8 @@ impl Reader {
             return false;
         };
         self.last_id = last.id;
-        for entry in batch.iter().filter(|it| self.request.wants(it.topic)) {
-            let event = Event::default().id(entry.id.to_string()).event(entry.name);
+        for entry in batch.iter().filter(|it| self.request.wants(&it.topic)) {
+            let event = Event::default().id(entry.id.to_string()).event(&entry.name);
             self.ready.push_back(event.data(&*entry.json));
         }
         true

@@ -13,6 +13,7 @@
 //!
 //! The mempool is saved once more when the chain thread has ended.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -39,8 +40,8 @@ use crate::news;
 use crate::port::ChainPort;
 use crate::room;
 use crate::state::{AppState, Parts, clock};
-use crate::tasks::keep_mempool::{self, Standing};
 use crate::tasks::keep_digest;
+use crate::tasks::keep_mempool::{self, Standing};
 use crate::templates::Templates;
 
 /// The most events kept for readers that come back.
@@ -54,6 +55,9 @@ pub const TOKEN_FILE: &str = "token";
 pub struct Opened {
     chain: ChainHandle,
     news: tokio::sync::mpsc::Receiver<crate::chain::News>,
+    events: EventLog,
+    /// Transactions that readers of the events take to be in the mempool.
+    known: BTreeSet<HashHex>,
     thread: JoinHandle<Result<(), StorageError>>,
     store_reader: synod_store::Reader,
     maintenance: Maintenance,
@@ -67,7 +71,12 @@ pub struct Opened {
 /// The directory is in use, of another network, damaged, or cannot be used.
 pub async fn open(config: &NodeConfig) -> Result<Opened> {
     let spec = config.spec()?;
-    let (node, store_reader, maintenance) = open_node(config, &spec).await?;
+    let (mut node, store_reader, maintenance) = open_node(config, &spec).await?;
+    // What opening did is told as what happened since the last run.
+    drop(node.take_events());
+    let (events, past) =
+        EventLog::open(&config.data, MAX_EVENTS).context("the journal of events")?;
+    let known = news::catch_up(&events, &past, &store_reader).await?;
     let token = Token::load_or_create(&config.data.join(TOKEN_FILE))?;
     let Running {
         chain,
@@ -77,6 +86,8 @@ pub async fn open(config: &NodeConfig) -> Result<Opened> {
     Ok(Opened {
         chain,
         news,
+        events,
+        known,
         thread,
         store_reader,
         maintenance,
@@ -142,6 +153,8 @@ pub async fn run(
     let Opened {
         chain,
         news,
+        events,
+        known,
         thread,
         store_reader,
         maintenance,
@@ -169,7 +182,6 @@ pub async fn run(
         peers.add(url, true).context("adding a peer")?;
     }
     peers.start();
-    let events = EventLog::new(MAX_EVENTS);
     let state = AppState::new(Parts {
         digests: StateDigests::new(store_reader.clone(), &config.data),
         reader: store_reader,
@@ -182,7 +194,7 @@ pub async fn run(
         token,
         shutdown: shutdown.clone(),
     });
-    let telling = tokio::spawn(news::pass_on(news, events, state.clone()));
+    let telling = tokio::spawn(news::pass_on(news, events, state.clone(), known));
     let mempool_file = MempoolFile::in_directory(&config.data);
     let keeping = tokio::spawn(keep_mempool::run(
         state.chain.clone(),

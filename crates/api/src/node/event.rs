@@ -97,6 +97,8 @@ pub enum RemovalReason {
     SizeLimit,
     /// A reorganisation made it invalid.
     Reorg,
+    /// The node was started again and did not have it any more.
+    Restart,
 }
 
 /// A group of events that a reader asks for.

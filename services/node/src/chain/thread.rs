@@ -195,7 +195,9 @@ impl ChainThread {
         let is_about_mempool = |event: &Event| {
             matches!(
                 event,
-                Event::TransactionAdded { .. } | Event::TransactionRemoved { .. }
+                Event::TransactionAdded { .. }
+                    | Event::TransactionRemoved { .. }
+                    | Event::MempoolRestored
             )
         };
         let has_mempool = events.iter().any(is_about_mempool);

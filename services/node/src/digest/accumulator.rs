@@ -1,6 +1,6 @@
 //! The running digest: it stands at a block, and takes blocks in and out.
 
-use synod_ledger::{BlockUndo, Coin, CodecError, MuHash};
+use synod_ledger::{BlockUndo, CodecError, Coin, MuHash};
 use synod_primitives::{Block, BlockHash, Height, OutPoint, Transaction, sha256d};
 use synod_script::is_unspendable;
 use synod_store::{Reader, StoreError};

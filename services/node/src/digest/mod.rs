@@ -134,7 +134,12 @@ impl StateDigests {
     /// # Errors
     /// The disk is full or fails.
     pub async fn save(&self) -> std::io::Result<()> {
-        let bytes = self.following.lock().await.as_ref().map(Accumulator::encode);
+        let bytes = self
+            .following
+            .lock()
+            .await
+            .as_ref()
+            .map(Accumulator::encode);
         let Some(bytes) = bytes else { return Ok(()) };
         let file = self.file.clone();
         let saving = spawn_blocking(move || file.write(&bytes));
@@ -162,9 +167,7 @@ impl StateDigests {
             return Ok(None);
         };
         let header = self.reader.find_header(saved.hash).await?;
-        Ok(header
-            .filter(|it| it.height == saved.height)
-            .map(|_| saved))
+        Ok(header.filter(|it| it.height == saved.height).map(|_| saved))
     }
 
     /// Takes blocks off and on until it stands at the tip; returns where that is.

@@ -14,7 +14,7 @@ use crate::state::read;
 /// Transactions that are taken back in one turn of the chain thread: other requests come
 /// between.
 const RESTORED_AT_ONCE: usize = 256;
-/// The wait before a full queue of the chain thread is asked again.
+/// The wait before a chain thread is asked again whose queue or disk is full.
 const BUSY_WAIT: Duration = Duration::from_millis(50);
 
 /// Says whether the saved mempool is back, so that saving loses nothing of it.
@@ -33,7 +33,8 @@ pub(crate) async fn run(
     every: Duration,
     shutdown: Shutdown,
 ) -> Standing {
-    if restore(&chain, &file, &shutdown).await.is_err() {
+    let restored = restore(&chain, &file, &shutdown).await;
+    if restored.is_err() || end_restoring(&chain, &shutdown).await.is_err() {
         return Standing::Unfinished;
     }
     let mut ticks = interval(every);
@@ -113,6 +114,20 @@ async fn restore(
     Ok(())
 }
 
+async fn end_restoring(chain: &ChainHandle, shutdown: &Shutdown) -> Result<(), Unavailable> {
+    while !shutdown.is_stopping() {
+        let ending = chain.run(|node, _| {
+            node.end_restoring();
+            Ok(())
+        });
+        match ending.await {
+            Err(Unavailable::Busy | Unavailable::StorageFull) => sleep(BUSY_WAIT).await,
+            other => return other,
+        }
+    }
+    Err(Unavailable::Stopped)
+}
+
 async fn restore_part(
     chain: &ChainHandle,
     part: SavedMempool,
@@ -123,7 +138,7 @@ async fn restore_part(
         let given = std::sync::Arc::clone(&part);
         let restoring = chain.run(move |node, now| node.restore_mempool(&given, now));
         match restoring.await {
-            Err(Unavailable::Busy) => sleep(BUSY_WAIT).await,
+            Err(Unavailable::Busy | Unavailable::StorageFull) => sleep(BUSY_WAIT).await,
             other => return other,
         }
     }

@@ -133,12 +133,7 @@ impl Renderers {
 /// Names everything that the JSON depends on: the block, its status, and the tip, which
 /// confirmations and the next block follow.
 fn etag(placed: &Placed, detail: Detail) -> String {
-    tag(
-        placed.record.hash,
-        placed.tip.1,
-        placed.status(),
-        detail,
-    )
+    tag(placed.record.hash, placed.tip.1, placed.status(), detail)
 }
 
 fn tag(hash: BlockHash, tip: BlockHash, status: TipStatus, detail: Detail) -> String {

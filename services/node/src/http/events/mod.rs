@@ -22,8 +22,9 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
     get, path = "/v1/events", tag = "events", operation_id = "streamEvents",
     summary = "Follow events",
     description = "Server-sent events: blocks connected and disconnected, reorganisations, \
-                   transactions. `Last-Event-ID` resumes; a reader that fell too far behind, or \
-                   comes after a restart, gets `resync` and reads the chain again.",
+                   transactions. `Last-Event-ID` resumes, also when the node was started again \
+                   meanwhile; a reader that fell too far behind gets `resync` and reads the chain \
+                   and the mempool again.",
     params(
         ("topics" = Option<String>, Query, description = "Topics by commas: blocks, transactions, finality; all by default"),
         ("last_event_id" = Option<u64>, Query, description = "As the header Last-Event-ID"),

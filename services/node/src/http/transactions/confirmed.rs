@@ -9,13 +9,13 @@ use synod_service::ApiError;
 use synod_store::TransactionLocation;
 
 use crate::error;
-use crate::kept::BlockSpent;
 use crate::http::blocks::load;
 use crate::http::blocks::place;
 use crate::http::render::block::standing;
-use crate::http::render::{finalized, narrow};
 use crate::http::render::header::is_final;
 use crate::http::render::transaction::{Spent, transaction};
+use crate::http::render::{finalized, narrow};
+use crate::kept::BlockSpent;
 use crate::state::AppState;
 
 /// A transaction where the index says that it is.
@@ -105,7 +105,12 @@ pub(super) async fn show(
     let placed = placed.filter(|it| it.is_active).ok_or_else(index_behind)?;
     let index = load::spent(state, &placed).await?.0;
     let position = index.offsets.binary_search(&location.offset);
-    let misplaced = |_| damaged(found.txid(), "no transaction begins where the index points to");
+    let misplaced = |_| {
+        damaged(
+            found.txid(),
+            "no transaction begins where the index points to",
+        )
+    };
     let position = position.map_err(misplaced)?;
     let spent = match position {
         0 => Spent::coins(found, &[]),
@@ -122,7 +127,11 @@ fn spent<'i>(
     position: usize,
     transaction: &Transaction,
 ) -> Result<&'i [Coin], ApiError> {
-    let skip = index.first_inputs.get(position).copied().unwrap_or_default() as usize;
+    let skip = index
+        .first_inputs
+        .get(position)
+        .copied()
+        .unwrap_or_default() as usize;
     let coins = index.undo.coins();
     let coins = coins.get(skip..skip + transaction.inputs().len());
     coins.ok_or_else(|| damaged(transaction.txid(), "undo data is missing"))

@@ -1,21 +1,34 @@
 //! Passing on what happened: to readers of `/v1/events` and to peers.
 
+mod catch_up;
+
+use std::collections::BTreeSet;
+
 use synod_api::node::{BlockRef, Event as EventBody, EventKind, RemovalReason};
 use synod_api::p2p::BlockAnnouncement;
 use synod_api::{AmountSat, HashHex, HexBytes};
 use synod_node_core::Event;
 use synod_primitives::{BlockHash, Height, Txid};
 use synod_service::EventLog;
+use synod_store::HeaderRecord;
 use tokio::sync::mpsc;
 
 use crate::chain::News;
 use crate::state::AppState;
 
+pub(crate) use catch_up::catch_up;
+
 /// More blocks than this in one batch of news are bulk work: only the last is announced.
 const MAX_ANNOUNCED_TOGETHER: usize = 3;
 
-/// Passes on news until the chain thread ends.
-pub(crate) async fn pass_on(mut inbox: mpsc::Receiver<News>, log: EventLog, state: AppState) {
+/// Passes on news until the chain thread ends. `known` are transactions that readers take to be
+/// in the mempool although the process has started anew.
+pub(crate) async fn pass_on(
+    mut inbox: mpsc::Receiver<News>,
+    log: EventLog,
+    state: AppState,
+    mut known: BTreeSet<HashHex>,
+) {
     let (peers, reader) = (&state.peers, &state.reader);
     while let Some(news) = inbox.recv().await {
         let blocks = news
@@ -33,20 +46,21 @@ pub(crate) async fn pass_on(mut inbox: mpsc::Receiver<News>, log: EventLog, stat
                     if left < MAX_ANNOUNCED_TOGETHER {
                         peers.announce_block(&announcement(hash, height, &record.header.encode()));
                     }
-                    publish(
-                        &log,
-                        EventKind::BlockConnected {
-                            hash: wire(hash),
-                            height: height.0,
-                            previous_block_hash: wire(record.header.previous_block_hash),
-                            time: record.header.time,
-                            transaction_count: record.transaction_count,
-                        },
-                    );
+                    publish(&log, connected(&record));
                 }
-                Event::TransactionAdded { wtxid, .. } => {
+                Event::TransactionAdded {
+                    txid: id, wtxid, ..
+                } => {
                     peers.announce_transaction(wtxid);
-                    publish(&log, plain(&event));
+                    if !known.remove(&txid(id)) {
+                        publish(&log, plain(&event));
+                    }
+                }
+                Event::MempoolRestored => {
+                    for txid in std::mem::take(&mut known) {
+                        let reason = RemovalReason::Restart;
+                        publish(&log, EventKind::TransactionRemoved { txid, reason });
+                    }
                 }
                 Event::Reorganized {
                     fork_height,
@@ -58,6 +72,16 @@ pub(crate) async fn pass_on(mut inbox: mpsc::Receiver<News>, log: EventLog, stat
                 other => publish(&log, plain(&other)),
             }
         }
+    }
+}
+
+fn connected(record: &HeaderRecord) -> EventKind {
+    EventKind::BlockConnected {
+        hash: wire(record.hash),
+        height: record.height.0,
+        previous_block_hash: wire(record.header.previous_block_hash),
+        time: record.header.time,
+        transaction_count: record.transaction_count,
     }
 }
 
@@ -114,8 +138,8 @@ fn plain(event: &Event) -> EventKind {
             txid: txid(id),
             reason: removal(reason),
         },
-        Event::BlockConnected { .. } | Event::Reorganized { .. } => {
-            unreachable!("these two are translated with what storage knows of them")
+        Event::BlockConnected { .. } | Event::Reorganized { .. } | Event::MempoolRestored => {
+            unreachable!("these are translated where more is known of them")
         }
     }
 }
