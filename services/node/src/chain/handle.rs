@@ -4,9 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use arc_swap::ArcSwap;
-use synod_node_core::{
-    Admission, Node, Offer, SharedMempool, SharedWaiting, StorageError, View,
-};
+use synod_node_core::{Admission, Node, Offer, SharedMempool, SharedWaiting, StorageError, View};
 use tokio::sync::{mpsc, oneshot, watch};
 
 /// The most requests that wait for the chain thread; past it they are refused.
@@ -54,10 +52,7 @@ pub(super) enum Request {
     /// The end: what waits behind it is not done any more.
     Stop,
     /// A transaction for the mempool: those that wait side by side are verified together.
-    Admit {
-        offer: Offer,
-        reply: AdmissionReply,
-    },
+    Admit { offer: Offer, reply: AdmissionReply },
 }
 
 /// Speaks to the chain thread; clones share it.
