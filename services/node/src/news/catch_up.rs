@@ -14,7 +14,7 @@ use synod_primitives::{BlockHash, Height};
 use synod_service::{EventLog, PastEvent};
 use synod_store::{Reader, StoreError};
 
-use super::{connected, plain, publish, reorganized, wire};
+use super::{connected, plain, publish, reorganized};
 
 /// The most blocks whose events are told at a start; past it readers read all again.
 const MAX_MISSED_BLOCKS: usize = 10_000;
@@ -151,7 +151,6 @@ async fn tell(log: &EventLog, reader: &Reader, missed: &Missed) -> Result<(), St
         tracing::info!(
             disconnected = disconnected.len(),
             connected = joined.len(),
-            tip = %joined.last().or(disconnected.last()).map(|hash| wire(*hash)).unwrap_or_default(),
             "events of the time before the start are told"
         );
     }

@@ -1,0 +1,241 @@
+//! Load on a node over REST, and what it stands: the figures of `docs/benchmarks.md`.
+//!
+//! `cargo run --release -p synod-node --example load -- CHAIN [NODE]`, where CHAIN is a file of
+//! blocks whose last 20 hold independent signed payments, as `synod-bench chain` writes it, and
+//! NODE the `synod-node` to measure (by default the one beside this program's folder).
+//!
+//! The node is a process of its own; this one only sends requests that were made before, so
+//! both share the machine and the figures are lower bounds.
+
+mod client;
+mod process;
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use anyhow::{Context, Result, ensure};
+use bytes::Bytes;
+use client::{Connection, Round, round, tell};
+use process::Node;
+use serde_json::{Value, json};
+use synod_blockfile::{BlockFileWriter, BlockFiles};
+use synod_primitives::{Block, Transaction};
+
+/// Blocks whose payments are posted instead of imported.
+const KEPT_BACK: usize = 20;
+/// Rounds of each figure.
+const ROUNDS: usize = 3;
+/// Connections for the read routes.
+const READERS: usize = 4;
+/// Requests of one round of a small answer.
+const SMALL_REQUESTS: usize = 40_000;
+/// Requests of one round of a large answer.
+const LARGE_REQUESTS: usize = 1_500;
+/// Payments by one connection in a round, and by 16.
+const PAYMENTS: [(usize, usize); 2] = [(1, 1_600), (16, 15_000)];
+/// Starts that are timed.
+const STARTS: usize = 5;
+/// Where templates and mined blocks pay to.
+const PAYOUT: &str = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080";
+
+fn main() -> Result<()> {
+    let mut arguments = std::env::args_os().skip(1).map(PathBuf::from);
+    let chain = arguments.next().context("which file of blocks?")?;
+    let node = match arguments.next() {
+        Some(node) => node,
+        None => beside_this_folder()?,
+    };
+    let folder = tempfile::tempdir()?;
+    mine_blocks(&node, &folder.path().join("mined"))?;
+
+    let blocks: Vec<Bytes> = BlockFiles::find(&chain)?
+        .read()
+        .map(|block| block.map(|block| block.raw))
+        .collect::<Result<_, _>>()?;
+    let payments = kept_back_payments(&blocks)?;
+    let data = folder.path().join("chain");
+    let imported = folder.path().join("imported.dat");
+    write_blocks(&imported, &blocks[..blocks.len() - KEPT_BACK])?;
+    process::import(&node, &data, &imported)?;
+    start_and_stop(&node, &data)?;
+    let running = Node::start(&node, &data)?;
+    read_routes(&running, &blocks[blocks.len() - KEPT_BACK - 1])?;
+    pay(&running, &payments)?;
+    running.stop()
+}
+
+fn beside_this_folder() -> Result<PathBuf> {
+    let this = std::env::current_exe()?;
+    let profile = this.parent().and_then(Path::parent).context("a folder")?;
+    Ok(profile.join("synod-node"))
+}
+
+/// The payments of the last blocks, the coinbases left out.
+fn kept_back_payments(blocks: &[Bytes]) -> Result<Vec<Transaction>> {
+    ensure!(blocks.len() > KEPT_BACK, "the chain is too short");
+    let mut payments = Vec::new();
+    for raw in &blocks[blocks.len() - KEPT_BACK..] {
+        payments.extend_from_slice(&Block::decode(raw)?.transactions()[1..]);
+    }
+    Ok(payments)
+}
+
+fn write_blocks(path: &Path, blocks: &[Bytes]) -> Result<()> {
+    let mut writer = BlockFileWriter::new(BufWriter::new(File::create_new(path)?), None);
+    for raw in blocks {
+        writer.write(raw)?;
+    }
+    writer.finish()?.flush()?;
+    Ok(())
+}
+
+fn rounds(mut one: impl FnMut() -> Result<Round>) -> Result<Vec<Round>> {
+    (0..ROUNDS).map(|_| one()).collect()
+}
+
+/// 500 blocks in one request, durable when it is answered.
+fn mine_blocks(program: &Path, data: &Path) -> Result<()> {
+    let node = Node::start(program, data)?;
+    let mut connection = Connection::open(node.address)?;
+    let body = json!({"blocks": 500, "payout": PAYOUT}).to_string();
+    let request = connection.request("POST", "/dev/v1/mine", "application/json", body.as_bytes());
+    let mut rates = Vec::new();
+    for _ in 0..2 * ROUNDS {
+        let start = Instant::now();
+        let (status, body) = connection.send(&request)?;
+        ensure!(status == 200, "{}", String::from_utf8_lossy(body));
+        rates.push(500.0 / start.elapsed().as_secs_f64());
+    }
+    rates.sort_by(|a, b| b.total_cmp(a));
+    println!(
+        "{:<44} {:>9.0}/s best  {:>9.0}/s median",
+        "mine 500 empty blocks in one request",
+        rates[0],
+        rates[rates.len() / 2]
+    );
+    node.stop()
+}
+
+fn start_and_stop(program: &Path, data: &Path) -> Result<()> {
+    let mut starts = Vec::new();
+    let mut memory = Vec::new();
+    for _ in 0..STARTS {
+        let node = Node::start(program, data)?;
+        starts.push(node.ready.as_secs_f64() * 1000.0);
+        std::thread::sleep(std::time::Duration::from_secs(2));
+        memory.push(node.memory_mb()?);
+        node.stop()?;
+    }
+    for list in [&mut starts, &mut memory] {
+        list.sort_by(f64::total_cmp);
+    }
+    println!(
+        "{:<44} {:>9.0} ms best {:>9.0} ms median; idle {:.0} MB",
+        "start to ready, chain present",
+        starts[0],
+        starts[STARTS / 2],
+        memory[STARTS / 2]
+    );
+    Ok(())
+}
+
+fn read_routes(node: &Node, full_block: &Bytes) -> Result<()> {
+    let block = Block::decode(full_block)?;
+    let count = block.transactions().len() - 1;
+    let hash = block.hash();
+    let one = block.transactions()[count / 2].txid();
+    let connection = Connection::open(node.address)?;
+    let figure = |what: &str, paths: &[String], requests: usize| -> Result<()> {
+        let all: Vec<Vec<u8>> = paths
+            .iter()
+            .map(|path| connection.request("GET", path, "", &[]))
+            .collect();
+        let next = |index: usize| (index < requests).then(|| &all[index % all.len()][..]);
+        tell(what, rounds(|| round(node.address, READERS, next))?);
+        Ok(())
+    };
+    figure("chain", &["/v1/chain".to_owned()], SMALL_REQUESTS)?;
+    let ids = format!("/v1/blocks/{hash}");
+    figure(
+        &format!("block of {count} payments, JSON with ids"),
+        &[ids],
+        LARGE_REQUESTS,
+    )?;
+    let full = format!("/v1/blocks/{hash}?transactions=full");
+    figure("same, JSON with transactions", &[full], LARGE_REQUESTS)?;
+    let raw = format!("/v1/blocks/{hash}/raw");
+    figure("same, raw", &[raw], LARGE_REQUESTS)?;
+    let repeated = format!("/v1/transactions/{one}");
+    figure("transaction, the same again", &[repeated], SMALL_REQUESTS)?;
+    let each: Vec<String> = block.transactions()[1..]
+        .iter()
+        .map(|tx| format!("/v1/transactions/{}", tx.txid()))
+        .collect();
+    figure("transaction, each of a block", &each, SMALL_REQUESTS)?;
+    figure("state", &["/v1/state".to_owned()], SMALL_REQUESTS)
+}
+
+/// Payments by one connection and by 16, and templates of what they leave.
+fn pay(node: &Node, payments: &[Transaction]) -> Result<()> {
+    let connection = Connection::open(node.address)?;
+    let request = |tx: &Transaction| {
+        let kind = "application/octet-stream";
+        connection.request("POST", "/v1/transactions", kind, tx.raw())
+    };
+    let requests: Vec<Vec<u8>> = payments.iter().map(request).collect();
+    let mut given = 0;
+    for (connections, per_round) in PAYMENTS {
+        let figure = rounds(|| {
+            let part = &requests[given..given + per_round];
+            given += per_round;
+            round(node.address, connections, |index| {
+                part.get(index).map(Vec::as_slice)
+            })
+        })?;
+        tell(&format!("payments, {connections} connections"), figure);
+        let mut connection = Connection::open(node.address)?;
+        let (_, body) = connection.get("/v1/mempool")?;
+        let status: Value = serde_json::from_slice(&body)?;
+        template(node, &status["transactions"], &mut requests[given..].iter())?;
+        given += 2 * TEMPLATES;
+    }
+    Ok(())
+}
+
+/// Templates of each kind that are timed.
+const TEMPLATES: usize = 15;
+
+/// Times templates, each after another payment has changed the mempool.
+fn template<'r>(
+    node: &Node,
+    entries: &Value,
+    payments: &mut impl Iterator<Item = &'r Vec<u8>>,
+) -> Result<()> {
+    let mut connection = Connection::open(node.address)?;
+    for (what, query) in [
+        ("to mine", ""),
+        ("with its transactions", "&transactions=true"),
+    ] {
+        let path = format!("/v1/mining/template?payout={PAYOUT}{query}");
+        let request = connection.request("GET", &path, "", &[]);
+        let mut times = Vec::new();
+        for payment in payments.by_ref().take(TEMPLATES) {
+            let (status, _) = connection.send(payment)?;
+            ensure!(status == 200, "a payment was refused");
+            let start = Instant::now();
+            let (status, _) = connection.send(&request)?;
+            ensure!(status == 200, "no template");
+            times.push(start.elapsed().as_secs_f64() * 1000.0);
+        }
+        times.sort_by(f64::total_cmp);
+        println!(
+            "{:<44} {:>9.2} ms best {:>9.2} ms median",
+            format!("template {what}, {entries} entries"),
+            times[0],
+            times[times.len() / 2]
+        );
+    }
+    Ok(())
+}

@@ -1,0 +1,90 @@
+//! The measured node as a process of its own.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+
+use crate::client::Connection;
+
+/// Where the measured node listens.
+const ADDRESS: ([u8; 4], u16) = ([127, 0, 0, 1], 19_330);
+
+/// A running node; it ends with this value.
+pub(crate) struct Node {
+    child: Child,
+    pub(crate) address: SocketAddr,
+    /// From the start of the process to the first 200 of `/health/ready`.
+    pub(crate) ready: Duration,
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        // Errors say that it has ended.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Node {
+    pub(crate) fn start(program: &Path, data: &Path) -> Result<Self> {
+        let address = SocketAddr::from(ADDRESS);
+        let start = Instant::now();
+        let child = Command::new(program)
+            .args(["--log", "warn", "run", "--network", "regtest", "--dev"])
+            .args(["--listen", &address.to_string()])
+            .arg("--data")
+            .arg(data)
+            .stdout(Stdio::null())
+            .spawn()
+            .with_context(|| program.display().to_string())?;
+        let mut node = Self {
+            child,
+            address,
+            ready: Duration::ZERO,
+        };
+        let is_ready = || {
+            let answer = Connection::open(address).and_then(|mut it| it.get("/health/ready"));
+            answer.is_ok_and(|(status, _)| status == 200)
+        };
+        while !is_ready() {
+            ensure!(start.elapsed() < Duration::from_secs(60), "never ready");
+            ensure!(node.child.try_wait()?.is_none(), "the node ended");
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        node.ready = start.elapsed();
+        Ok(node)
+    }
+
+    /// Memory that the process occupies, in MB.
+    pub(crate) fn memory_mb(&self) -> Result<f64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let line = status.lines().find(|it| it.starts_with("VmRSS:"));
+        let kb = line.and_then(|it| it.split_whitespace().nth(1));
+        Ok(kb.context("VmRSS")?.parse::<f64>()? * 1024.0 / 1e6)
+    }
+
+    /// Ends it as a service manager does.
+    pub(crate) fn stop(mut self) -> Result<()> {
+        let id = self.child.id().to_string();
+        Command::new("kill").args(["-TERM", &id]).status()?;
+        let ended = self.child.wait()?;
+        ensure!(ended.success(), "the node ended with {ended}");
+        Ok(())
+    }
+}
+
+/// Lets a node take in a file of blocks.
+pub(crate) fn import(program: &Path, data: &Path, file: &Path) -> Result<()> {
+    let status = Command::new(program)
+        .args(["--log", "warn", "import", "--network", "regtest"])
+        .arg("--data")
+        .arg(data)
+        .arg(file)
+        .stdout(Stdio::null())
+        .status()?;
+    ensure!(status.success(), "the import ended with {status}");
+    Ok(())
+}
