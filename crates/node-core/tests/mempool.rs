@@ -193,8 +193,8 @@ fn m08_a_flood_of_one_peer_leaves_the_orphan_of_another() {
     let parent = pay(coin, SUBSIDY, 1, 1000);
     let honest = pay(parent.outpoint(0), SUBSIDY - 1000, 1, 1000);
     submit(&mut node, PEER, &[&honest]);
-    for number in 0..300 {
-        let unknown = sha256(&[7, (number % 256) as u8, (number / 256) as u8]);
+    for number in 0..300_u32 {
+        let unknown = sha256(&number.to_le_bytes());
         let unknown = OutPoint::new(synod_primitives::Txid::from_bytes(unknown), 0);
         let junk = pay(unknown, SUBSIDY, 1, 1000);
         submit(&mut node, PeerId(2), &[&junk]);
@@ -302,8 +302,8 @@ fn m13_a_reorganisation_of_100_blocks_gives_back_what_the_new_branch_leaves_poss
     let mut first_coinbase = None;
     // Each coin is passed on 25 times, as often as the mempool holds a chain.
     for step in 0..100 {
-        for place in step / 25 * 6..(step / 25 + 1) * 6 {
-            let (at, value) = &mut tips[place];
+        let group = tips.iter_mut().enumerate().skip(step / 25 * 6).take(6);
+        for (place, (at, value)) in group {
             let payment = pay(*at, *value, 1, 1000);
             (*at, *value) = (payment.outpoint(0), *value - 1000);
             assert_eq!(accepted(&submit(&mut node, CLIENTS, &[&payment])), 1);
@@ -354,8 +354,8 @@ fn m12_a_saved_mempool_is_verified_anew_part_by_part() {
     let (mut node, coin) = with_coin();
     let mut chain = vec![pay(coin, SUBSIDY, 1, 1000)];
     for step in 1..20 {
-        let from = chain[step - 1].outpoint(0);
-        chain.push(pay(from, SUBSIDY - 1000 * step as i64, 1, 1000));
+        let from = chain.last().expect("one").outpoint(0);
+        chain.push(pay(from, SUBSIDY - 1000 * step, 1, 1000));
     }
     let all: Vec<&Transaction> = chain.iter().collect();
     assert_eq!(accepted(&submit(&mut node, CLIENTS, &all)), 20);
@@ -391,8 +391,8 @@ fn m09_a_full_mempool_raises_its_minimum_which_halves_in_12_hours() {
     });
     let blocks = mine_many(&mut node, 1, 160);
     let mut refused = 0;
-    for (index, block) in blocks[..60].iter().enumerate() {
-        let fee = 1000 * (1 + index as i64);
+    for (number, block) in (1..).zip(&blocks[..60]) {
+        let fee = 1000 * number;
         let payment = pay(block.transactions()[0].outpoint(0), SUBSIDY, 20, fee);
         let verdict = submit(&mut node, CLIENTS, &[&payment]);
         refused += 1 - accepted(&verdict);
