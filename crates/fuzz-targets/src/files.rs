@@ -44,7 +44,7 @@ pub(crate) fn mempool_file(bytes: &[u8]) {
     let file = Bytes::from([bytes, &sha256d(bytes)].concat());
     if let Ok(saved) = SavedMempool::decode(&file) {
         for it in &saved.transactions {
-            assert_eq!(it.transaction.detach(), it.transaction);
+            assert_eq!(it.transaction.detach(), *it.transaction);
         }
     }
     // As it came; hardly ever with the right checksum.
