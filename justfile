@@ -6,7 +6,7 @@ default:
 ci:
     ./test.sh
 
-# The same without the outside clients.
+# The same without referees and outside clients.
 quick:
     ./test.sh --quick
 
