@@ -292,3 +292,7 @@ pub(super) fn into_store(batch: &Batch) -> store::Batch {
         ..store::Batch::default()
     }
 }
+
+#[cfg(test)]
+#[path = "storage_tests.rs"]
+mod tests;

@@ -79,6 +79,8 @@ struct Import {
     node: Node,
     preparation: Preparation,
     started: Instant,
+    /// The CPU time that the process had used at the start.
+    cpu_before: Duration,
     /// The time from the start until all blocks were on the disk.
     finished: Option<Duration>,
     /// Blocks that are being prepared and are submitted next.
@@ -127,6 +129,7 @@ impl Import {
             preparation: Preparation::of(&node),
             node,
             started: Instant::now(),
+            cpu_before: cpu_time(),
             finished: None,
             next: Batch::default(),
             after: Batch::default(),
@@ -152,6 +155,10 @@ impl Import {
         }
         self.node.sync()?;
         self.finished = Some(self.started.elapsed());
+        tracing::info!(
+            cpu_seconds = (cpu_time() - self.cpu_before).as_secs_f64(),
+            "all blocks are on the disk; writing the coins"
+        );
         self.progress.end();
         // The next start has no block to replay then. Nothing that was promised waits for it.
         self.node.flush()?;
@@ -266,6 +273,13 @@ impl Import {
 
 fn header_of(raw: &[u8]) -> Option<Header> {
     raw.first_chunk::<{ Header::SIZE }>().map(Header::decode)
+}
+
+/// Returns the CPU time of all threads of this process.
+fn cpu_time() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
+    Duration::new(seconds, u32::try_from(time.tv_nsec).unwrap_or(0))
 }
 
 /// Reads the most memory that this process ever had resident; 0 where the system does not
