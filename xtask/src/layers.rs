@@ -51,6 +51,15 @@ pub const ALLOWED: &[(&str, &[&str])] = &[
         &["synod-primitives", "synod-chainspec", "synod-engine"],
     ),
     (
+        "synod-engine-dpos",
+        &[
+            "synod-primitives",
+            "synod-chainspec",
+            "synod-seal",
+            "synod-engine",
+        ],
+    ),
+    (
         "synod-node-core",
         &[
             "synod-primitives",

@@ -80,6 +80,12 @@ impl StakeTable {
         self.coins.iter()
     }
 
+    /// Borrows a bonded output.
+    #[must_use]
+    pub fn coin(&self, outpoint: &OutPoint) -> Option<&StakeCoin> {
+        self.coins.get(outpoint)
+    }
+
     /// Returns the number of bonded outputs.
     #[must_use]
     pub fn len(&self) -> usize {
