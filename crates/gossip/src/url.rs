@@ -62,7 +62,12 @@ impl PeerUrl {
         if policy != UrlPolicy::Operator {
             check_host(host, policy)?;
         }
-        Ok(Self(format!("http://{host}:{port}")))
+        let url = format!("http://{host}:{port}");
+        // Names in other scripts become longer when they are written in ASCII.
+        if url.len() > MAX_URL {
+            return Err(PeerUrlError::Form);
+        }
+        Ok(Self(url))
     }
 
     /// Borrows the text, without a slash at its end.
@@ -129,6 +134,15 @@ mod tests {
             Ok("http://127.0.0.1:9330")
         );
         assert!(PeerUrl::parse("http://node-2:9330", UrlPolicy::Operator).is_ok());
+    }
+
+    #[test]
+    fn a_name_that_grows_past_the_limit_in_ascii_is_refused() {
+        let name = "\u{449}.".repeat((MAX_URL - 20) / 3);
+        let text = format!("http://{name}a:80");
+        assert!(text.len() <= MAX_URL);
+        let refused = PeerUrl::parse(&text, UrlPolicy::Operator);
+        assert_eq!(refused, Err(PeerUrlError::Form));
     }
 
     #[test]
