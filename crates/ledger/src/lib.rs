@@ -64,7 +64,8 @@ pub use scripts::{
 pub use sip::HashKey;
 pub use stake::{
     MAX_STAKE_WITNESS_ITEM, REGISTRATION_INDEX, SealRuleError, StakeError, StakeRules, StakeTag,
-    check_stake_inputs, check_stake_outputs, stake_change, stake_sigop_cost,
+    check_stake_inputs, check_stake_outputs, is_stake_script, stake_change, stake_lock,
+    stake_sigop_cost,
 };
 pub use undo::BlockUndo;
 pub use witness_commitment::{

@@ -34,4 +34,7 @@ pub(crate) use coinbase::check_sealed_coinbase;
 pub use create::check_stake_outputs;
 pub use error::{SealRuleError, StakeError};
 pub use rules::{REGISTRATION_INDEX, StakeRules};
-pub use spend::{MAX_STAKE_WITNESS_ITEM, StakeTag, check_stake_inputs, stake_sigop_cost};
+pub use spend::{
+    MAX_STAKE_WITNESS_ITEM, StakeTag, check_stake_inputs, is_stake_script, stake_lock,
+    stake_sigop_cost,
+};

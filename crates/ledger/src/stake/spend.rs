@@ -100,6 +100,23 @@ pub fn check_stake_inputs(
     Ok(Vec::new())
 }
 
+/// Returns the last height at which a transaction cannot be in a block because stake that it
+/// withdraws is still unbonding; `None` where it withdraws none.
+///
+/// `spent` are the coins of its inputs.
+#[must_use]
+pub fn stake_lock(transaction: &Transaction, spent: &[Coin], rules: &StakeRules) -> Option<u64> {
+    let inputs = transaction.inputs().iter().zip(spent);
+    let locks = inputs.filter_map(|(input, coin)| {
+        let program = program_of(coin)?;
+        let tag = input.witness.last().and_then(StakeTag::of_item);
+        let is_locked = tag == Some(StakeTag::Withdraw) && program.kind == StakeKind::Unbonding;
+        let opens = u64::from(coin.height.0) + u64::from(rules.unbonding_blocks);
+        is_locked.then(|| opens.saturating_sub(1))
+    });
+    locks.max()
+}
+
 /// Returns what the stake outputs that a transaction spends cost in signature operations: one
 /// for an owner's signature, two for a pair of statements, as in witness scripts.
 ///
@@ -112,6 +129,12 @@ pub fn stake_sigop_cost(transaction: &Transaction, spent: &[Coin]) -> u64 {
     stakes
         .map(|(input, _)| cost(input.witness.last().and_then(StakeTag::of_item)))
         .sum()
+}
+
+/// Says whether a script is that of a stake output.
+#[must_use]
+pub fn is_stake_script(script: &[u8]) -> bool {
+    StakeProgram::of_script(script).is_some()
 }
 
 pub(super) fn program_of(coin: &Coin) -> Option<StakeProgram> {

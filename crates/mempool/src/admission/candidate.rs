@@ -3,7 +3,10 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use synod_ledger::{Coin, check_inputs, check_transaction, is_final_transaction, sequence_locks};
+use synod_ledger::{
+    Coin, StakeError, TransactionError, check_inputs, check_stake_inputs, check_stake_outputs,
+    check_transaction, is_final_transaction, sequence_locks, stake_lock, stake_sigop_cost,
+};
 use synod_primitives::{Amount, OutPoint, Transaction, TxOut, Txid, Weight};
 use synod_script::{Flags, transaction_sigop_cost};
 
@@ -60,6 +63,7 @@ impl Scene<'_> {
         let conflicts = self.find_conflicts(transaction)?;
         let spent = self.find_coins(transaction)?;
         let context = self.context;
+        self.check_stake_lock(transaction, &spent)?;
         if !spent
             .facts
             .locks
@@ -72,10 +76,14 @@ impl Scene<'_> {
         let spent_outputs: Vec<TxOut> = spent.coins.iter().map(Coin::to_tx_out).collect();
         let policy = &self.mempool.policy;
         if policy.require_standard {
-            inputs::check_inputs_standard(transaction, &spent_outputs)?;
+            let has_stake = context.rules.stake.is_some();
+            inputs::check_inputs_standard(transaction, &spent_outputs, has_stake)?;
             inputs::check_witnesses_standard(transaction, &spent_outputs)?;
         }
-        let sigop_cost = transaction_sigop_cost(transaction, &spent_outputs, Flags::STANDARD);
+        let mut sigop_cost = transaction_sigop_cost(transaction, &spent_outputs, Flags::STANDARD);
+        if context.rules.stake.is_some() {
+            sigop_cost += stake_sigop_cost(transaction, &spent.coins);
+        }
         let cost = self.cost(transaction, fee, sigop_cost);
         if sigop_cost > policy.max_standard_sigop_cost {
             let limit = policy.max_standard_sigop_cost;
@@ -85,6 +93,11 @@ impl Scene<'_> {
             });
         }
         self.check_fees(transaction, &cost)?;
+        // Security: after everything that costs less than its signatures.
+        if let Some(stake) = &context.rules.stake {
+            check_stake_inputs(transaction, &spent.coins, context.next_height, stake)
+                .map_err(TransactionError::from)?;
+        }
         let candidate = Candidate {
             // Security: a small transaction must not keep a large body of many in memory.
             transaction: transaction.detach().into(),
@@ -105,6 +118,9 @@ impl Scene<'_> {
             return Err(Rejected::Coinbase);
         }
         let policy = &self.mempool.policy;
+        if let Some(stake) = &self.context.rules.stake {
+            check_stake_outputs(transaction, stake).map_err(TransactionError::from)?;
+        }
         if policy.require_standard {
             check_standard(transaction, policy)?;
         }
@@ -121,6 +137,20 @@ impl Scene<'_> {
             return Err(Rejected::NonFinal { next_height });
         }
         Ok(())
+    }
+
+    /// Says by its own code that stake is still unbonding.
+    fn check_stake_lock(&self, transaction: &Transaction, spent: &Spent) -> Result<(), Rejected> {
+        let rules = self.context.rules.stake.as_ref();
+        let last = rules.and_then(|stake| stake_lock(transaction, &spent.coins, stake));
+        let next = u64::from(self.context.next_height.0);
+        match last.filter(|last| *last >= next) {
+            Some(last) => {
+                let left = u32::try_from(last + 1 - next).unwrap_or(u32::MAX);
+                Err(TransactionError::from(StakeError::Locked { left }).into())
+            }
+            None => Ok(()),
+        }
     }
 
     fn check_unknown(&self, transaction: &Transaction) -> Result<(), Rejected> {
@@ -180,6 +210,12 @@ impl Scene<'_> {
             return Err(self.missing_inputs(transaction, missing));
         }
         facts.locks = sequence_locks(transaction, &coins, self.context.times);
+        if let Some(stake) = &self.context.rules.stake {
+            // A withdrawal waits for a height like a relative lock time, also after a
+            // reorganisation.
+            let last = stake_lock(transaction, &coins, stake);
+            facts.locks.height = facts.locks.height.max(last);
+        }
         Ok(Spent { coins, facts })
     }
 

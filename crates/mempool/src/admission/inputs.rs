@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 
+use synod_ledger::is_stake_script;
 use synod_primitives::{Transaction, TxIn, TxOut, Witness};
 use synod_script::{
     Instruction, Instructions, LEAF_VERSION_TAPSCRIPT, MAX_ITEM_SIZE, MAX_SCRIPT_SIZE,
@@ -20,13 +21,18 @@ const ANNEX_TAG: u8 = 0x50;
 /// The bits of a control block's first byte that are the leaf version (BIP341).
 const LEAF_VERSION_MASK: u8 = 0xfe;
 
-/// Checks that every input spends an output of a known template, and by a cheap script.
+/// Checks that every input spends an output of a known template, and by a cheap script. Where the
+/// chain has stake, its outputs are such templates: their spending is checked by rules of its own.
 pub(super) fn check_inputs_standard(
     transaction: &Transaction,
     spent_outputs: &[TxOut],
+    has_stake: bool,
 ) -> Result<(), Rejected> {
     for (input, (txin, spent)) in (0..).zip(transaction.inputs().iter().zip(spent_outputs)) {
         let is_standard = match ScriptType::of(spent.script_pubkey.as_bytes()) {
+            ScriptType::WitnessUnknown if has_stake => {
+                is_stake_script(spent.script_pubkey.as_bytes())
+            }
             ScriptType::Nonstandard | ScriptType::WitnessUnknown => false,
             ScriptType::P2sh => pushed_redeem_script(txin)
                 .is_some_and(|redeem| count_sigops(&redeem, true) <= MAX_P2SH_SIGOPS),

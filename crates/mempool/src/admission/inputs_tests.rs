@@ -25,7 +25,7 @@ fn spends(script_pubkey: &Script, script_sig: Vec<u8>, items: &[Vec<u8>]) -> (Tr
 
 fn is_input_standard(script_pubkey: &Script, script_sig: Vec<u8>) -> bool {
     let (transaction, spent) = spends(script_pubkey, script_sig, &[]);
-    check_inputs_standard(&transaction, &[spent]).is_ok()
+    check_inputs_standard(&transaction, &[spent], false).is_ok()
 }
 
 fn is_witness_standard(script_pubkey: &Script, items: &[Vec<u8>]) -> bool {

@@ -145,6 +145,7 @@ impl Mempool {
             mode: scene.mode,
             options,
             flags,
+            has_stake: scene.context.rules.stake.is_some(),
             generation: self.generation(),
         })
     }

@@ -5,6 +5,7 @@
 //! the scripts again; a signature check that is the same value as in the first run is not
 //! computed again, since a check's verdict depends on the check alone.
 
+use synod_ledger::is_stake_script;
 use synod_primitives::{Transaction, TxOut};
 use synod_script::{Flags, Immediate, ScriptError, SignatureChecks, SpendContext, verify_input};
 use synod_sigcheck::Check;
@@ -44,11 +45,13 @@ pub(super) fn verify(
     transaction: &Transaction,
     spent_outputs: &[TxOut],
     block_flags: Flags,
+    has_stake: bool,
 ) -> Result<(), Rejected> {
     let context = SpendContext::new(transaction, spent_outputs.to_vec());
     let mut recording = Recording::default();
-    for index in 0..spent_outputs.len() {
-        verify_input(&context, index, Flags::STANDARD, &mut recording)
+    for (index, spent) in spent_outputs.iter().enumerate() {
+        let flags = policy_flags(spent, has_stake);
+        verify_input(&context, index, flags, &mut recording)
             .map_err(|error| refusal(&context, index, error))?;
     }
     let mut replaying = Replaying {
@@ -65,6 +68,16 @@ pub(super) fn verify(
         })?;
     }
     Ok(())
+}
+
+/// Returns the flags of policy. Stake outputs are no unknown witness programs to a chain that has
+/// them; who may spend them was checked by the rules of stake.
+fn policy_flags(spent: &TxOut, has_stake: bool) -> Flags {
+    if has_stake && is_stake_script(spent.script_pubkey.as_bytes()) {
+        Flags::STANDARD.difference(Flags::DISCOURAGE_UPGRADABLE_WITNESS_PROGRAM)
+    } else {
+        Flags::STANDARD
+    }
 }
 
 /// Says what a failure under policy's flags means: whether blocks allow it, and whether it is

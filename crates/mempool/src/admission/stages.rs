@@ -64,6 +64,8 @@ pub struct Prepared {
     pub(super) flags: Flags,
     /// Whether its scripts were verified with these flags before.
     pub(super) is_verified: bool,
+    /// Whether stake outputs are known to the chain: policy then allows what spends them.
+    pub(super) has_stake: bool,
     /// The mempool's generation that the checks were made in.
     pub(super) generation: u64,
 }
@@ -93,7 +95,7 @@ impl Prepared {
                 spent_outputs,
                 ..
             } = &self.candidate;
-            scripts::verify(transaction, spent_outputs, self.flags)?;
+            scripts::verify(transaction, spent_outputs, self.flags, self.has_stake)?;
         }
         if let Some(limit) = self.options.max_fee_rate {
             let cost = &self.candidate.cost;

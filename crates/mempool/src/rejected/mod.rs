@@ -6,7 +6,7 @@ mod relations;
 pub use not_standard::NotStandard;
 pub use relations::{ChainLimit, InsufficientFee, TrucViolation};
 
-use synod_ledger::TransactionError;
+use synod_ledger::{StakeError, TransactionError};
 use synod_primitives::{Height, Txid};
 use synod_script::ScriptError;
 
@@ -258,7 +258,10 @@ impl Rejected {
     #[must_use]
     pub const fn class(&self) -> Class {
         match self {
-            Self::Transaction(TransactionError::PrematureSpendOfCoinbase { .. })
+            Self::Transaction(
+                TransactionError::PrematureSpendOfCoinbase { .. }
+                | TransactionError::Stake(StakeError::Locked { .. }),
+            )
             | Self::NonFinal { .. }
             | Self::NonBip68Final => Class::Premature,
             Self::Transaction(_) | Self::Coinbase | Self::SpendsConflictingTx { .. } => {

@@ -10,4 +10,5 @@ mod packages;
 mod reorg;
 mod replacement;
 mod scripts;
+mod stake;
 mod template;
