@@ -71,6 +71,7 @@ pub const ALLOWED: &[(&str, &[&str])] = &[
             "synod-seal",
             "synod-engine",
             "synod-engine-pow",
+            "synod-engine-pos",
         ],
     ),
     ("synod-store", &["synod-primitives", "synod-ledger"]),

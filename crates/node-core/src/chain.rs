@@ -329,8 +329,10 @@ impl Chain {
         let stored = self.check_proposer(id, block.block())?;
         let was_valid = self.tree.entry(id).record.status == Status::Valid;
         let undo = self.connect_coins(&block, (!was_valid).then_some(cache))?;
+        let stake = self.stake_change(block.block(), &undo, block.height());
+        let undo = Bytes::from(undo.encode(hash));
         self.tree.extend_active(id);
-        self.tell_connected(stored);
+        self.tell_connected(stored, stake);
         if !was_valid {
             self.tree.set_status(id, Status::Valid);
             self.work.dirty.insert(id);
@@ -376,8 +378,10 @@ impl Chain {
         // so at most one batch ever waits.
         self.storage.retry()?;
         let change = self.change_since_commit();
+        let durability = self.agreement.take_durability(durability);
         let mut batch = self.take_unwritten();
         batch.durability = durability;
+        batch.engine = self.agreement.take_unwritten();
         if !change.is_empty() || self.work.stored_tip.is_none() {
             let fork = self
                 .tree

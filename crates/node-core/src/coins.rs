@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use synod_ledger::{
     BlockUndo, ConnectError, ContextualBlock, MedianTimes, Scripts, SignatureCache, Workers,
     connect_block, disconnect_block,
@@ -53,7 +52,7 @@ impl Chain {
         &mut self,
         block: &ContextualBlock<Arc<Block>>,
         cache: Option<&dyn SignatureCache>,
-    ) -> Result<Bytes, NodeError> {
+    ) -> Result<BlockUndo, NodeError> {
         let missing = self.coins.missing_outpoints(block.block(), &self.rules);
         self.fetch_coins(missing)?;
         let times = BranchTimes {
@@ -73,7 +72,7 @@ impl Chain {
         };
         let connected = connect_block(block, &times, &mut self.coins, &self.rules, &scripts);
         match connected {
-            Ok(connected) => Ok(connected.undo.encode(block.hash()).into()),
+            Ok(connected) => Ok(connected.undo),
             Err(ConnectError::Invalid(error)) => Err(Refusal::from(&error).into()),
             Err(error @ ConnectError::NotFetched(_)) => {
                 Err(StorageError::Corrupt(error.to_string()).into())
@@ -85,13 +84,7 @@ impl Chain {
     pub(crate) fn disconnect_coins(&mut self, block: &Block) -> Result<(), StorageError> {
         let hash = block.hash();
         let damaged = |why: String| StorageError::Corrupt(format!("undo data of {hash}: {why}"));
-        let unwritten = self.work.undo.iter().find(|(at, _)| *at == hash);
-        let raw = match unwritten {
-            Some((_, raw)) => Some(raw.clone()),
-            None => self.storage.load_undo(hash)?,
-        };
-        let raw = raw.ok_or_else(|| damaged("is missing".to_owned()))?;
-        let undo = BlockUndo::decode(&raw, hash).map_err(|error| damaged(error.to_string()))?;
+        let undo = self.load_undo(hash)?;
         let height = self.tree.entry(self.tree.tip()).record.height;
         let missing = self.coins.missing_outputs(block, height);
         self.fetch_coins(missing)?;

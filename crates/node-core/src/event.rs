@@ -28,6 +28,13 @@ pub enum Event {
         /// The blocks that joined, lowest first.
         connected: Vec<BlockHash>,
     },
+    /// A block became final, and all before it.
+    Finalized {
+        /// The block.
+        hash: BlockHash,
+        /// Its height.
+        height: Height,
+    },
     /// A transaction joined the mempool.
     TransactionAdded {
         /// Its id.

@@ -11,6 +11,7 @@
 mod chain;
 mod checks;
 mod coins;
+mod engine_memory;
 mod event;
 mod feed;
 mod header_sync;

@@ -17,6 +17,7 @@ pub struct MemoryStorage {
     active: Vec<BlockHash>,
     coins: BTreeMap<OutPoint, Coin>,
     coins_tip: Option<BlockHash>,
+    engine: Option<Bytes>,
     commits: u64,
 }
 
@@ -48,6 +49,7 @@ impl Storage for MemoryStorage {
             headers,
             active: self.active.clone(),
             coins_tip: self.coins_tip,
+            engine: self.engine.clone(),
         })
     }
 
@@ -94,6 +96,9 @@ impl Storage for MemoryStorage {
             }
             self.coins.extend(flush.inserts);
             self.coins_tip = Some(flush.tip);
+        }
+        if batch.engine.is_some() {
+            self.engine = batch.engine;
         }
         Ok(())
     }

@@ -4,6 +4,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use bytes::Bytes;
 use synod_chainspec::ChainSpec;
+use synod_engine::{Input, Millis, Output};
 use synod_ledger::{Coin, HashKey, Lookup};
 use synod_mempool::{self as mempool, Context, Mempool, OrphanLimits, Policy, TemplateLimits};
 use synod_primitives::{Amount, BlockHash, Height, OutPoint, Script, Transaction};
@@ -138,6 +139,18 @@ impl Node {
         Ok(submission.verdicts)
     }
 
+    /// Gives the engine an input from outside: a message, a timer, a block or vote that was
+    /// signed. What it asks of others comes back, oldest first, once all is durable that they
+    /// rest on.
+    ///
+    /// # Errors
+    /// Storage failed; the node must then be opened again.
+    pub fn handle(&mut self, now: Millis, input: Input) -> Result<Vec<Output>, StorageError> {
+        let change = self.chain.handle(now, input, &*read(&self.mempool))?;
+        self.follow(&change, now.seconds())?;
+        Ok(self.chain.take_outputs())
+    }
+
     /// Treats a block and all above it as invalid.
     ///
     /// # Errors
@@ -158,9 +171,18 @@ impl Node {
 
     /// Brings the mempool after the chain and notes what happened.
     fn follow(&mut self, change: &TipChange, now: u64) -> Result<(), StorageError> {
-        if change.is_empty() {
-            return Ok(());
+        if !change.is_empty() {
+            self.follow_tip(change, now)?;
         }
+        let finalized = self.chain.take_finalized().into_iter();
+        self.events.extend(finalized.map(|block| Event::Finalized {
+            hash: block.hash,
+            height: block.height,
+        }));
+        Ok(())
+    }
+
+    fn follow_tip(&mut self, change: &TipChange, now: u64) -> Result<(), StorageError> {
         let mut height = change.fork_height.0 + change.disconnected.len() as u32;
         for hash in &change.disconnected {
             let block = self.chain.block(*hash)?;
@@ -313,6 +335,11 @@ impl Node {
             fixed_time,
             subsidy: chain.rules.subsidy(height),
             payout,
+            fixed_outputs: chain
+                .rules
+                .stake
+                .as_ref()
+                .map_or_else(Vec::new, |stake| stake.bootstrap_outputs(height)),
             chain_id: chain.rules.chain_id_output.filter(|_| height.0 == 1),
             has_witness_commitment: has_segwit,
             transactions,

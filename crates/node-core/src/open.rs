@@ -1,7 +1,8 @@
 //! Opening a chain on what storage has.
 
 use synod_chainspec::{ChainSpec, EngineSpec, genesis_block};
-use synod_engine::{Engine, Input};
+use synod_engine::Engine;
+use synod_engine_pos::ProofOfStake;
 use synod_engine_pow::ProofOfWork;
 use synod_ledger::{CoinsCache, HashKey, Rules};
 use synod_primitives::{Block, BlockHash};
@@ -20,7 +21,13 @@ use crate::verdict::NodeError;
 pub fn engine_of(spec: &ChainSpec) -> Result<Box<dyn Engine>, StorageError> {
     match &spec.consensus.engine {
         EngineSpec::Pow(pow) => Ok(Box::new(ProofOfWork::new(*pow, spec.consensus.bootstrap))),
-        engine @ (EngineSpec::Pos(_) | EngineSpec::Dpos(_)) => Err(StorageError::Failed(format!(
+        EngineSpec::Pos(_) => {
+            let engine = ProofOfStake::new(spec, genesis_block().hash());
+            let reason = "the spec has no bootstrap for its stake";
+            let engine = engine.ok_or_else(|| StorageError::Failed(reason.to_owned()))?;
+            Ok(Box::new(engine))
+        }
+        engine @ EngineSpec::Dpos(_) => Err(StorageError::Failed(format!(
             "this program cannot follow a chain of engine {}",
             engine.name()
         ))),
@@ -72,11 +79,10 @@ impl Chain {
             signals: SignalCounts::default(),
             unknown_rules: UnknownRules::default(),
         };
-        chain.tell(Input::Restart {
-            records: Vec::new(),
-        });
+        chain.start_engine(stored.engine.as_ref())?;
         let coins_tip = stored.coins_tip.unwrap_or(genesis.hash());
         chain.bring_coins_from(coins_tip)?;
+        chain.replay_to_engine()?;
         Ok(chain)
     }
 

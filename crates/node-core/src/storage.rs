@@ -101,6 +101,8 @@ pub struct Batch {
     pub chain: Option<ChainChange>,
     /// Coins to write.
     pub coins: Option<CoinsFlush>,
+    /// What the engine must not forget, instead of what it was before.
+    pub engine: Option<Bytes>,
     /// When the call may return.
     pub durability: Durability,
 }
@@ -114,6 +116,7 @@ impl Batch {
             && self.undo.is_empty()
             && self.chain.is_none()
             && self.coins.is_none()
+            && self.engine.is_none()
     }
 }
 
@@ -126,6 +129,8 @@ pub struct Stored {
     pub active: Vec<BlockHash>,
     /// The block that the coins table stands at; `None` in a new store.
     pub coins_tip: Option<BlockHash>,
+    /// What the engine must not forget, as it was written last.
+    pub engine: Option<Bytes>,
 }
 
 /// A failure of storage. Only after [`StorageError::Full`] can the node go on; after the others

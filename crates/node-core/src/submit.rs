@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use synod_engine::Millis;
+use synod_engine::{FinalBlock, Millis};
 use synod_ledger::{NoSignatureCache, SignatureCache};
 use synod_primitives::{Block, BlockHash, CompactTarget, Header, Height, Work};
 
@@ -123,6 +123,11 @@ impl Chain {
     /// The block is not known or is the genesis block; storage failed.
     pub fn invalidate(&mut self, hash: BlockHash) -> Result<TipChange, NodeError> {
         let id = self.known_block(hash)?;
+        let is_final = self.is_final_height(self.tree.entry(id).record.height);
+        if is_final && self.tree.is_active(id) {
+            let detail = "the block is final";
+            return Err(Refusal::new("block-is-final", detail, Blame::Nobody).into());
+        }
         let refusal = Refusal::invalid("invalidated", "an operator marked the block as invalid");
         while self.tree.is_active(id) {
             self.disconnect_tip()?;
@@ -175,6 +180,10 @@ impl Chain {
         };
         self.tree.set_status(id, status);
         self.work.dirty.insert(id);
+        if is_stored {
+            let block = self.block(hash)?;
+            self.tell_stored(id, &block);
+        }
         Ok(())
     }
 
@@ -202,6 +211,7 @@ impl Chain {
             median_time: self.tree.median_time_past(tip),
             bits: record.header.bits,
             unknown_rules: self.unknown_rules,
+            finalized: self.finality().map(|(block, _)| *block),
         }
     }
 }
@@ -237,4 +247,6 @@ pub struct View {
     pub bits: CompactTarget,
     /// Rules that others follow and this node does not know.
     pub unknown_rules: UnknownRules,
+    /// The last final block.
+    pub finalized: Option<FinalBlock>,
 }

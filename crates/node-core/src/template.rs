@@ -69,6 +69,8 @@ pub struct TemplateParts {
     pub subsidy: Amount,
     /// Where the coins go.
     pub payout: Script,
+    /// Outputs that the coinbase has to start with; their amounts come out of its value.
+    pub fixed_outputs: Vec<TxOut>,
     /// The chain id, where the coinbase must carry it.
     pub chain_id: Option<[u8; 32]>,
     /// Whether segregated witness is in force.
@@ -232,10 +234,13 @@ fn coinbase_outputs(parts: &TemplateParts, value: Amount) -> Vec<TxOut> {
         value: Amount::ZERO,
         script_pubkey: Script::new(script),
     };
-    let mut outputs = vec![TxOut {
-        value,
+    let fixed: Option<Amount> = parts.fixed_outputs.iter().map(|it| it.value).sum();
+    let rest = fixed.and_then(|fixed| value.checked_sub(fixed));
+    let mut outputs = parts.fixed_outputs.clone();
+    outputs.push(TxOut {
+        value: rest.expect("a chain spec fixes less than the subsidy"),
         script_pubkey: parts.payout.clone(),
-    }];
+    });
     if let Some(id) = parts.chain_id {
         outputs.push(data([&[0x6a, 36][..], b"SYND", &id].concat()));
     }

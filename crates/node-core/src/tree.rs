@@ -158,6 +158,12 @@ impl BlockTree {
         &self.entries[id.0 as usize]
     }
 
+    /// Goes through all entries, parents before children.
+    pub fn ids(&self) -> impl Iterator<Item = EntryId> + use<> {
+        let count = u32::try_from(self.entries.len()).expect("fewer than 2^32 headers");
+        (0..count).map(EntryId)
+    }
+
     /// Returns the number of headers.
     #[must_use]
     pub fn len(&self) -> usize {

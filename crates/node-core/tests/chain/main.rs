@@ -6,5 +6,6 @@ mod commits;
 mod crashes;
 mod kit;
 mod mutations;
+mod pos;
 mod random;
 mod unknown_rules;

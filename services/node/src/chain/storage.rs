@@ -14,6 +14,9 @@ use tokio::runtime::Handle;
 use super::index::TransactionIndex;
 use super::write_behind::{WriteBehind, failed};
 
+/// The name of the record that holds what the engine must not forget.
+const ENGINE_RECORD: &str = "engine";
+
 /// The store as the chain thread uses it: reads and synced commits block that thread until they are
 /// done; a deferred commit is written behind it, one at a time.
 pub struct StoreAdapter {
@@ -61,6 +64,7 @@ impl StoreAdapter {
             headers,
             active,
             coins_tip: standing.coins_tip,
+            engine: self.reader.meta(ENGINE_RECORD).await?,
         })
     }
 
@@ -285,6 +289,11 @@ pub(super) fn into_store(batch: &Batch) -> store::Batch {
         undo: batch.undo.clone(),
         chain,
         coins,
+        meta: batch
+            .engine
+            .iter()
+            .map(|value| (ENGINE_RECORD, Some(value.clone())))
+            .collect(),
         durability: match batch.durability {
             Durability::Synced => store::Durability::Synced,
             Durability::Deferred => store::Durability::Deferred,

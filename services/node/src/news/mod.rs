@@ -123,6 +123,10 @@ fn plain(event: &Event) -> EventKind {
             hash: wire(hash),
             height: height.0,
         },
+        Event::Finalized { hash, height } => EventKind::Finalized {
+            hash: wire(hash),
+            height: height.0,
+        },
         Event::TransactionAdded {
             txid: id,
             wtxid,
