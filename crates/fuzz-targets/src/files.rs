@@ -1,8 +1,8 @@
-//! What is read from disks: block files, the saved mempool, coins and undo data.
+//! What is read from disks: block files, the saved mempool, coins, undo data and running hashes.
 
 use bytes::Bytes;
 use synod_blockfile::{MAGIC, Scanner, XorKey};
-use synod_ledger::{BlockUndo, Coin};
+use synod_ledger::{BlockUndo, Coin, MuHash};
 use synod_mempool::SavedMempool;
 use synod_primitives::{BlockHash, sha256d};
 
@@ -67,4 +67,13 @@ pub(crate) fn undo(bytes: &[u8]) {
         assert_eq!(undo.encode(block), file);
     }
     let _ = BlockUndo::decode(bytes, block);
+}
+
+/// A running hash is the same after it was written and read; parts past the modulus are reduced.
+pub(crate) fn muhash(bytes: &[u8]) {
+    if let Ok(hash) = MuHash::decode(bytes) {
+        let written = hash.encode();
+        let again = MuHash::decode(&written).expect("what was written can be read");
+        assert_eq!(again.encode(), written);
+    }
 }

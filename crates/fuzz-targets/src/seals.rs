@@ -1,6 +1,7 @@
 //! Seals, votes and evidence.
 
-use synod_seal::{Evidence, Seal, Statement, Vote};
+use synod_primitives::Header;
+use synod_seal::{Evidence, Seal, SealedHeader, Statement, Vote};
 
 use crate::Input;
 
@@ -30,4 +31,14 @@ pub(crate) fn evidence(bytes: &[u8]) {
         }
     }
     let _ = Evidence::decode(first, second);
+}
+
+/// A proof beside a header is written back as it was read, and is judged.
+pub(crate) fn sealed_header(bytes: &[u8]) {
+    let mut input = Input(bytes);
+    let header = Header::decode(&input.array());
+    if let Ok(sealed) = SealedHeader::decode_proof(header, input.0) {
+        assert_eq!(sealed.encode_proof(), input.0);
+        let _ = sealed.check(&[0; 32]);
+    }
 }

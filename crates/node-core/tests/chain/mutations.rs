@@ -115,3 +115,36 @@ fn c06_cve_2018_17144_an_output_spent_twice_by_one_transaction_is_refused_everyw
     let good = rebuilt(&draft, vec![plain_coinbase(&draft), honest]);
     assert_eq!(submit(&mut node, &good).as_deref(), Ok("active"));
 }
+
+#[test]
+fn the_proof_of_work_is_judged_before_anything_inside_the_block() {
+    let mut node = open(&Disk::default());
+    let honest = mine_many(&mut node, 1, 2)[1].clone();
+    let mut header = *honest.header();
+    let target = header.bits.to_target().expect("a target");
+    while target.is_met_by(header.block_hash()) {
+        header.nonce += 1;
+    }
+    // Neither transactions nor a root that fits them.
+    let unworked = Block::new(header, Vec::new());
+    for _ in 0..2 {
+        let verdict = submit(&mut node, &unworked).expect_err("no work was done");
+        assert!(verdict.starts_with("high-hash"), "{verdict}");
+    }
+    while !target.is_met_by(header.block_hash()) {
+        header.nonce += 1;
+    }
+    let worked = Block::new(header, Vec::new());
+    assert_eq!(
+        submit(&mut node, &worked),
+        Err("bad-txnmrklroot".to_owned())
+    );
+    let raws = [unworked.raw().clone(), worked.raw().clone()];
+    let verdicts = node.submit_blocks(&raws, NOW, Durability::Synced);
+    let codes: Vec<String> = verdicts
+        .expect("storage works")
+        .into_iter()
+        .map(|verdict| verdict.expect_err("refused").code)
+        .collect();
+    assert_eq!(codes, ["high-hash", "bad-txnmrklroot"]);
+}
