@@ -7,6 +7,13 @@ fn main() {
     println!("cargo:rerun-if-changed=core/referee.cpp");
     println!("cargo:rerun-if-changed=build.rs");
     let core = core_sources();
+    // Parts of Core that libbitcoinconsensus leaves out.
+    let parts = [
+        "arith_uint256.cpp",
+        "consensus/merkle.cpp",
+        "consensus/tx_check.cpp",
+        "primitives/block.cpp",
+    ];
     cc::Build::new()
         .cpp(true)
         .std("c++17")
@@ -14,6 +21,7 @@ fn main() {
         .include(&core)
         .include(core.join("secp256k1/include"))
         .file("core/referee.cpp")
+        .files(parts.map(|part| core.join(part)))
         .compile("referee");
 }
 
@@ -21,6 +29,9 @@ fn main() {
 fn core_sources() -> PathBuf {
     let output = Command::new(std::env::var_os("CARGO").expect("cargo sets it"))
         .args(["metadata", "--format-version", "1", "--locked", "--offline"])
+        // Packages of other platforms need not have been downloaded.
+        .arg("--filter-platform")
+        .arg(std::env::var_os("TARGET").expect("cargo sets it"))
         .output()
         .expect("cargo runs");
     let metadata: serde_json::Value =

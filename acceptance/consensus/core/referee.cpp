@@ -1,6 +1,11 @@
 // A narrow C interface to Bitcoin Core's script code, with every flag and the exact error, which
 // libbitcoinconsensus itself does not give.
 
+#include <arith_uint256.h>
+#include <consensus/merkle.h>
+#include <consensus/tx_check.h>
+#include <consensus/validation.h>
+#include <primitives/block.h>
 #include <primitives/transaction.h>
 #include <pubkey.h>
 #include <script/interpreter.h>
@@ -144,6 +149,64 @@ unsigned int referee_form(const unsigned char* bytes, size_t length)
     return unsigned(script.IsPushOnly()) | unsigned(script.IsUnspendable()) << 1 |
            unsigned(script.IsPayToScriptHash()) << 2 | unsigned(is_program) << 3 |
            (is_program ? unsigned(version) << 4 : 0);
+}
+
+// Answers Core's reject reason for a transaction by itself, nothing for a good one.
+const char* referee_check_transaction(const unsigned char* bytes, size_t length)
+{
+    static thread_local std::string reason;
+    Reader reader(bytes, length);
+    const CTransaction tx(deserialize, reader);
+    TxValidationState state;
+    reason = CheckTransaction(tx, state) ? "" : state.GetRejectReason();
+    return reason.c_str();
+}
+
+// What Core finds out about a block by itself.
+struct RefereeBlock {
+    unsigned char hash[32];
+    unsigned char root[32];
+    unsigned char witness_root[32];
+    unsigned long long weight;
+    int is_mutated;
+    // The output of the coinbase that commits to the witnesses, or -1.
+    int commitment;
+};
+
+// Answers 1 and what there is to say when the bytes are a block.
+int referee_block(const unsigned char* bytes, size_t length, RefereeBlock* out)
+{
+    try {
+        Reader reader(bytes, length);
+        CBlock block;
+        reader >> block;
+        if (!reader.IsAtEnd()) return 0;
+        bool mutated = false;
+        const uint256 root = BlockMerkleRoot(block, &mutated);
+        std::memcpy(out->hash, block.GetHash().begin(), 32);
+        std::memcpy(out->root, root.begin(), 32);
+        // The coinbase's hash is zero there, so a block has to have one.
+        const uint256 witness_root = block.vtx.empty() ? uint256() : BlockWitnessMerkleRoot(block);
+        std::memcpy(out->witness_root, witness_root.begin(), 32);
+        out->weight = GetBlockWeight(block);
+        out->is_mutated = mutated;
+        out->commitment = GetWitnessCommitmentIndex(block);
+        return 1;
+    } catch (const std::exception&) {
+        return 0;
+    }
+}
+
+// Answers 1 and the target, little-endian, when the bits are one: not zero, not negative, in range.
+int referee_target(unsigned int bits, unsigned char* target, unsigned int* again)
+{
+    bool negative = false, overflow = false;
+    arith_uint256 number;
+    number.SetCompact(bits, &negative, &overflow);
+    if (negative || overflow || number == 0) return 0;
+    std::memcpy(target, ArithToUint256(number).begin(), 32);
+    *again = number.GetCompact();
+    return 1;
 }
 
 } // extern "C"

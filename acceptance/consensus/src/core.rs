@@ -30,6 +30,59 @@ unsafe extern "C" {
     fn referee_decode(bytes: *const u8, length: usize, txid: *mut u8, wtxid: *mut u8) -> c_int;
     fn referee_sigops(bytes: *const u8, length: usize, accurate: c_int) -> c_uint;
     fn referee_form(bytes: *const u8, length: usize) -> c_uint;
+    fn referee_check_transaction(bytes: *const u8, length: usize) -> *const c_char;
+    fn referee_block(bytes: *const u8, length: usize, out: *mut BlockFacts) -> c_int;
+    fn referee_target(bits: c_uint, target: *mut u8, again: *mut c_uint) -> c_int;
+}
+
+/// What Core finds out about a block by itself; hashes in hash order.
+#[repr(C)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct BlockFacts {
+    /// The block's hash.
+    pub hash: [u8; 32],
+    /// The Merkle root of its transactions.
+    pub root: [u8; 32],
+    /// The root of their ids with witness.
+    pub witness_root: [u8; 32],
+    /// The weight.
+    pub weight: c_ulonglong,
+    /// Whether two equal hashes are siblings: 0 or 1.
+    pub is_mutated: c_int,
+    /// The coinbase's output that commits to the witnesses, or -1.
+    pub commitment: c_int,
+}
+
+/// Asks for the reject reason of a transaction by itself (`CheckTransaction`), nothing for a good
+/// one.
+#[must_use]
+pub fn check_transaction(tx: &Transaction) -> String {
+    assert!(bitcoinconsensus::version() > 0);
+    let raw = tx.raw();
+    // SAFETY: the range is valid for the call; the text is copied before the next one.
+    let text = unsafe { CStr::from_ptr(referee_check_transaction(raw.as_ptr(), raw.len())) };
+    text.to_str().expect("ASCII").to_owned()
+}
+
+/// Asks what there is to say about bytes that are a block.
+#[must_use]
+pub fn block(bytes: &[u8]) -> Option<BlockFacts> {
+    assert!(bitcoinconsensus::version() > 0);
+    let mut facts = BlockFacts::default();
+    // SAFETY: the range is valid for the call, which writes one value of this layout.
+    let is_block = unsafe { referee_block(bytes.as_ptr(), bytes.len(), &raw mut facts) };
+    (is_block == 1).then_some(facts)
+}
+
+/// Asks for the target of compact bits, big-endian, and for its bits; `None` when they are none.
+#[must_use]
+pub fn target(bits: u32) -> Option<([u8; 32], u32)> {
+    assert!(bitcoinconsensus::version() > 0);
+    let (mut target, mut again) = ([0; 32], 0);
+    // SAFETY: both places are valid for the call, which writes 32 bytes and one number.
+    let is_target = unsafe { referee_target(bits, target.as_mut_ptr(), &raw mut again) };
+    target.reverse();
+    (is_target == 1).then_some((target, again))
 }
 
 /// What Core says to a valid input.
