@@ -44,7 +44,9 @@ pub use storage::{
     Batch, ChainChange, CoinsFlush, Durability, HeaderRecord, Status, Storage, StorageError, Stored,
 };
 pub use submit::{Submission, View};
-pub use template::{BlockTemplate, EXTRA_NONCE_BYTES, FoundWork, TemplateEntry, TemplateParts};
+pub use template::{
+    BlockTemplate, Chosen, EXTRA_NONCE_BYTES, FoundWork, TemplateEntry, TemplateParts,
+};
 pub use transactions::{Admission, Offer};
 pub use tree::{BlockTree, Entry, EntryId};
 pub use unknown_rules::{SIGNAL_BITS, SIGNAL_PERIOD, SIGNAL_THRESHOLD, UnknownRules};

@@ -1,6 +1,6 @@
 //! A node: a chain and the mempool on top of it, kept in step.
 
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use bytes::Bytes;
 use synod_chainspec::ChainSpec;
@@ -15,7 +15,7 @@ use crate::event::Event;
 use crate::prepared::PreparedBlock;
 use crate::storage::{Durability, Storage, StorageError};
 use crate::submit::View;
-use crate::template::{BlockTemplate, TemplateEntry, TemplateParts};
+use crate::template::{BlockTemplate, Chosen, TemplateEntry, TemplateParts};
 use crate::transactions::{copy_of, verify_all};
 use crate::verdict::{Accepted, NodeError, Refusal};
 use crate::waiting::{SharedWaiting, Waiting};
@@ -38,7 +38,16 @@ pub struct Node {
     pub(crate) chain: Chain,
     pub(crate) mempool: SharedMempool,
     pub(crate) waiting: SharedWaiting,
+    /// What was chosen for the last template, for all who mine on the same mempool.
+    chosen: Mutex<Option<LastChosen>>,
     events: Vec<Event>,
+}
+
+/// The transactions of the last template, and what they were chosen from.
+struct LastChosen {
+    generation: u64,
+    limits: TemplateLimits,
+    chosen: Arc<Chosen>,
 }
 
 impl Node {
@@ -59,6 +68,7 @@ impl Node {
         let mut node = Self {
             chain,
             mempool,
+            chosen: Mutex::default(),
             waiting: Arc::new(RwLock::new(Waiting::new(OrphanLimits::default()))),
             events: Vec::new(),
         };
@@ -325,7 +335,7 @@ impl Node {
         let clock = u32::try_from(now).unwrap_or(u32::MAX);
         let time = fixed_time.unwrap_or(clock.max(min_time));
         let has_segwit = height >= chain.rules.activations.segwit;
-        let (transactions, fees) = self.choose_transactions(height, view.median_time, has_segwit);
+        let chosen = self.choose_transactions(height, view.median_time, has_segwit);
         BlockTemplate::new(TemplateParts {
             height,
             previous_block_hash: view.hash,
@@ -342,8 +352,7 @@ impl Node {
                 .map_or_else(Vec::new, |stake| stake.bootstrap_outputs(height)),
             chain_id: chain.rules.chain_id_output.filter(|_| height.0 == 1),
             has_witness_commitment: has_segwit,
-            transactions,
-            fees,
+            chosen,
         })
     }
 
@@ -354,18 +363,34 @@ impl Node {
         height: Height,
         median_time: u32,
         has_segwit: bool,
-    ) -> (Vec<TemplateEntry>, Amount) {
+    ) -> Arc<Chosen> {
         if !has_segwit {
-            return (Vec::new(), Amount::ZERO);
+            return Arc::new(Chosen::new(Vec::new(), Amount::ZERO));
         }
         let limits = TemplateLimits::new(height, median_time);
-        let chosen = read(&self.mempool).build_template(&limits);
-        let entries = chosen.transactions.into_iter();
+        let mempool = read(&self.mempool);
+        let generation = mempool.generation();
+        let mut last = self.chosen.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(last) = last.as_ref()
+            && last.generation == generation
+            && last.limits == limits
+        {
+            return Arc::clone(&last.chosen);
+        }
+        let template = mempool.build_template(&limits);
+        drop(mempool);
+        let entries = template.transactions.into_iter();
         let entries = entries.map(|it| TemplateEntry {
             transaction: it.transaction,
             fee: it.fee,
         });
-        (entries.collect(), chosen.fees)
+        let chosen = Arc::new(Chosen::new(entries.collect(), template.fees));
+        *last = Some(LastChosen {
+            generation,
+            limits,
+            chosen: Arc::clone(&chosen),
+        });
+        chosen
     }
 
     /// Goes on after [`StorageError::Full`]: writes what there was no room for and lets the tip

@@ -43,11 +43,45 @@ pub struct BlockTemplate {
     pub coinbase_prefix: Vec<u8>,
     /// The coinbase without witness after the extra nonce.
     pub coinbase_suffix: Vec<u8>,
+    /// The transactions after the coinbase.
+    pub chosen: Arc<Chosen>,
+    has_witness_commitment: bool,
+}
+
+/// The transactions of a template after its coinbase, with what follows from them alone: it
+/// holds for every coinbase and every time.
+#[derive(Clone, Debug, Default)]
+pub struct Chosen {
+    /// The transactions, parents before children.
+    pub transactions: Vec<TemplateEntry>,
+    /// Their fees.
+    pub fees: Amount,
+    /// Their weight.
+    pub weight: u64,
     /// The siblings of the coinbase on the way to the Merkle root.
     pub merkle_branch: Vec<[u8; 32]>,
-    /// The transactions after the coinbase.
-    pub transactions: Vec<TemplateEntry>,
-    has_witness_commitment: bool,
+    /// The root of the ids with witness, the coinbase counted as zeros (BIP141).
+    witness_root: [u8; 32],
+}
+
+impl Chosen {
+    /// Computes what follows from the transactions.
+    #[must_use]
+    pub fn new(transactions: Vec<TemplateEntry>, fees: Amount) -> Self {
+        let with_coinbase = |ids: &mut dyn Iterator<Item = [u8; 32]>| {
+            std::iter::once([0; 32]).chain(ids).collect::<Vec<_>>()
+        };
+        let all = || transactions.iter().map(|it| &it.transaction);
+        let txids = with_coinbase(&mut all().map(|it| it.txid().to_bytes()));
+        let wtxids = with_coinbase(&mut all().map(|it| it.wtxid().to_bytes()));
+        Self {
+            weight: all().map(|it| it.weight().0).sum(),
+            merkle_branch: merkle::branch(txids, 0),
+            witness_root: merkle::root(wtxids).hash,
+            transactions,
+            fees,
+        }
+    }
 }
 
 /// What a template is built from.
@@ -75,10 +109,8 @@ pub struct TemplateParts {
     pub chain_id: Option<[u8; 32]>,
     /// Whether segregated witness is in force.
     pub has_witness_commitment: bool,
-    /// The transactions after the coinbase, parents before children.
-    pub transactions: Vec<TemplateEntry>,
-    /// Their fees.
-    pub fees: Amount,
+    /// The transactions after the coinbase.
+    pub chosen: Arc<Chosen>,
 }
 
 /// A transaction of a template.
@@ -99,7 +131,7 @@ impl BlockTemplate {
     pub fn new(parts: TemplateParts) -> Self {
         let coinbase_value = parts
             .subsidy
-            .checked_add(parts.fees)
+            .checked_add(parts.chosen.fees)
             .expect("within money range");
         let outputs = coinbase_outputs(&parts, coinbase_value);
         let script_start = height_push(parts.height);
@@ -118,11 +150,6 @@ impl BlockTemplate {
             output.encode_into(&mut suffix);
         }
         suffix.extend_from_slice(&0u32.to_le_bytes());
-        let ids = parts
-            .transactions
-            .iter()
-            .map(|it| it.transaction.txid().to_bytes());
-        let leaves = std::iter::once([0; 32]).chain(ids).collect();
         Self {
             height: parts.height,
             previous_block_hash: parts.previous_block_hash,
@@ -132,11 +159,10 @@ impl BlockTemplate {
             min_time: parts.min_time,
             fixed_time: parts.fixed_time,
             coinbase_value,
-            fees: parts.fees,
+            fees: parts.chosen.fees,
             coinbase_prefix: prefix,
             coinbase_suffix: suffix,
-            merkle_branch: merkle::branch(leaves, 0),
-            transactions: parts.transactions,
+            chosen: parts.chosen,
             has_witness_commitment: parts.has_witness_commitment,
         }
     }
@@ -150,10 +176,11 @@ impl BlockTemplate {
             &self.coinbase_suffix,
         ];
         let txid = sha256d(&coinbase.concat());
+        let root = merkle::fold_branch(txid, 0, &self.chosen.merkle_branch);
         Header {
             version: work.version.unwrap_or(self.version),
             previous_block_hash: self.previous_block_hash,
-            merkle_root: MerkleRoot::from_bytes(merkle::fold_branch(txid, 0, &self.merkle_branch)),
+            merkle_root: MerkleRoot::from_bytes(root),
             time: work.time,
             bits: self.bits,
             nonce: work.nonce,
@@ -185,13 +212,11 @@ impl BlockTemplate {
         } else {
             stripped
         };
-        let mut transactions = Vec::with_capacity(1 + self.transactions.len());
+        let chosen = &self.chosen.transactions;
+        let mut transactions = Vec::with_capacity(1 + chosen.len());
         transactions.push(coinbase);
-        transactions.extend(
-            self.transactions
-                .iter()
-                .map(|it| Transaction::clone(&it.transaction)),
-        );
+        let others = chosen.iter();
+        transactions.extend(others.map(|it| Transaction::clone(&it.transaction)));
         Block::new(self.header(work), transactions)
     }
 }
@@ -245,12 +270,7 @@ fn coinbase_outputs(parts: &TemplateParts, value: Amount) -> Vec<TxOut> {
         outputs.push(data([&[0x6a, 36][..], b"SYND", &id].concat()));
     }
     if parts.has_witness_commitment {
-        let ids = parts
-            .transactions
-            .iter()
-            .map(|it| it.transaction.wtxid().to_bytes());
-        let root = merkle::root(std::iter::once([0; 32]).chain(ids).collect()).hash;
-        let commitment = sha256d(&[root, WITNESS_RESERVED_VALUE].concat());
+        let commitment = sha256d(&[parts.chosen.witness_root, WITNESS_RESERVED_VALUE].concat());
         outputs.push(data(
             [&[0x6a, 36, 0xaa, 0x21, 0xa9, 0xed][..], &commitment].concat(),
         ));

@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 
+use crate::process::Node;
+
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -83,11 +85,17 @@ fn find(text: &[u8], wanted: &[u8]) -> Option<usize> {
 pub(crate) struct Round {
     latencies_us: Vec<u32>,
     seconds: f64,
+    /// CPU time of the node, in seconds.
+    node_seconds: f64,
 }
 
 impl Round {
     pub(crate) fn per_second(&self) -> f64 {
         self.latencies_us.len() as f64 / self.seconds
+    }
+
+    fn node_us(&self) -> f64 {
+        self.node_seconds * 1e6 / self.latencies_us.len().max(1) as f64
     }
 
     fn percentile(&self, percent: usize) -> f64 {
@@ -99,11 +107,13 @@ impl Round {
 /// Sends requests over several connections, each from its own thread, until `next` has none; all
 /// must be answered with 200.
 pub(crate) fn round<'r>(
-    address: SocketAddr,
+    node: &Node,
     connections: usize,
     next: impl Fn(usize) -> Option<&'r [u8]> + Sync,
 ) -> Result<Round> {
     let taken = std::sync::atomic::AtomicUsize::new(0);
+    let address = node.address;
+    let before = node.cpu_seconds()?;
     let start = Instant::now();
     let latencies: Result<Vec<Vec<u32>>> = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..connections)
@@ -133,6 +143,7 @@ pub(crate) fn round<'r>(
     Ok(Round {
         latencies_us,
         seconds,
+        node_seconds: node.cpu_seconds()? - before,
     })
 }
 
@@ -141,10 +152,11 @@ pub(crate) fn tell(what: &str, mut rounds: Vec<Round>) {
     rounds.sort_by(|a, b| b.per_second().total_cmp(&a.per_second()));
     let (best, median) = (&rounds[0], &rounds[rounds.len() / 2]);
     println!(
-        "{what:<44} {:>9.0}/s best  {:>9.0}/s median  p50 {:>8.3} ms  p99 {:>8.3} ms",
+        "{what:<44} {:>9.0}/s best  {:>9.0}/s median  p50 {:>8.3} ms  p99 {:>8.3} ms  node {:>7.1} us CPU",
         best.per_second(),
         median.per_second(),
         median.percentile(50),
         median.percentile(99),
+        median.node_us(),
     );
 }

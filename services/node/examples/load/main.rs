@@ -102,6 +102,7 @@ fn mine_blocks(program: &Path, data: &Path) -> Result<()> {
     let body = json!({"blocks": 500, "payout": PAYOUT}).to_string();
     let request = connection.request("POST", "/dev/v1/mine", "application/json", body.as_bytes());
     let mut rates = Vec::new();
+    let before = node.cpu_seconds()?;
     for _ in 0..2 * ROUNDS {
         let start = Instant::now();
         let (status, body) = connection.send(&request)?;
@@ -110,10 +111,11 @@ fn mine_blocks(program: &Path, data: &Path) -> Result<()> {
     }
     rates.sort_by(|a, b| b.total_cmp(a));
     println!(
-        "{:<44} {:>9.0}/s best  {:>9.0}/s median",
+        "{:<44} {:>9.0}/s best  {:>9.0}/s median  node {:>7.1} us CPU a block",
         "mine 500 empty blocks in one request",
         rates[0],
-        rates[rates.len() / 2]
+        rates[rates.len() / 2],
+        (node.cpu_seconds()? - before) * 1e6 / (500.0 * rates.len() as f64)
     );
     node.stop()
 }
@@ -153,7 +155,7 @@ fn read_routes(node: &Node, full_block: &Bytes) -> Result<()> {
             .map(|path| connection.request("GET", path, "", &[]))
             .collect();
         let next = |index: usize| (index < requests).then(|| &all[index % all.len()][..]);
-        tell(what, rounds(|| round(node.address, READERS, next))?);
+        tell(what, rounds(|| round(node, READERS, next))?);
         Ok(())
     };
     figure("chain", &["/v1/chain".to_owned()], SMALL_REQUESTS)?;
@@ -190,7 +192,7 @@ fn pay(node: &Node, payments: &[Transaction]) -> Result<()> {
         let figure = rounds(|| {
             let part = &requests[given..given + per_round];
             given += per_round;
-            round(node.address, connections, |index| {
+            round(node, connections, |index| {
                 part.get(index).map(Vec::as_slice)
             })
         })?;
@@ -221,20 +223,24 @@ fn template<'r>(
         let path = format!("/v1/mining/template?payout={PAYOUT}{query}");
         let request = connection.request("GET", &path, "", &[]);
         let mut times = Vec::new();
+        let mut node_seconds = 0.0;
         for payment in payments.by_ref().take(TEMPLATES) {
             let (status, _) = connection.send(payment)?;
             ensure!(status == 200, "a payment was refused");
+            let before = node.cpu_seconds()?;
             let start = Instant::now();
             let (status, _) = connection.send(&request)?;
             ensure!(status == 200, "no template");
+            node_seconds += node.cpu_seconds()? - before;
             times.push(start.elapsed().as_secs_f64() * 1000.0);
         }
         times.sort_by(f64::total_cmp);
         println!(
-            "{:<44} {:>9.2} ms best {:>9.2} ms median",
+            "{:<44} {:>9.2} ms best {:>9.2} ms median; node {:>5.1} ms CPU",
             format!("template {what}, {entries} entries"),
             times[0],
-            times[times.len() / 2]
+            times[times.len() / 2],
+            node_seconds * 1e3 / times.len() as f64
         );
     }
     Ok(())

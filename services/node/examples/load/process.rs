@@ -9,6 +9,8 @@ use anyhow::{Context, Result, ensure};
 
 use crate::client::Connection;
 
+/// What Linux counts CPU time in.
+const TICKS_PER_SECOND: f64 = 100.0;
 /// Where the measured node listens.
 const ADDRESS: ([u8; 4], u16) = ([127, 0, 0, 1], 19_330);
 
@@ -64,6 +66,17 @@ impl Node {
         let line = status.lines().find(|it| it.starts_with("VmRSS:"));
         let kb = line.and_then(|it| it.split_whitespace().nth(1));
         Ok(kb.context("VmRSS")?.parse::<f64>()? * 1024.0 / 1e6)
+    }
+
+    /// CPU time that the process has used, in seconds: what it takes whatever else runs on the
+    /// machine.
+    pub(crate) fn cpu_seconds(&self) -> Result<f64> {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
+        let (_, fields) = stat.rsplit_once(") ").context("a name in brackets")?;
+        let fields: Vec<&str> = fields.split(' ').collect();
+        let ticks = |at: usize| fields.get(at).and_then(|it| it.parse::<f64>().ok());
+        let (user, system) = (ticks(11).context("utime")?, ticks(12).context("stime")?);
+        Ok((user + system) / TICKS_PER_SECOND)
     }
 
     /// Ends it as a service manager does.

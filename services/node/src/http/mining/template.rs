@@ -55,7 +55,14 @@ pub(crate) async fn get_template(
     body.chain_tip_time = tip_time;
     body.bits_is_limit = state.limit_bits() == template.bits;
     if query.transactions.unwrap_or(false) {
-        body.transactions = Some(template.transactions.iter().map(transaction).collect());
+        body.transactions = Some(
+            template
+                .chosen
+                .transactions
+                .iter()
+                .map(transaction)
+                .collect(),
+        );
     }
     Ok(Json(body).into_response())
 }
@@ -98,11 +105,7 @@ fn body(
         AmountSat::new(value.to_sat_unsigned()).map_err(ApiError::internal)
     };
     let target = template.bits.to_target().map_err(ApiError::internal)?;
-    let weight: u64 = template
-        .transactions
-        .iter()
-        .map(|it| it.transaction.weight().0)
-        .sum();
+    let chosen = &template.chosen;
     let narrow = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
     Ok(Template {
         template_id,
@@ -121,14 +124,14 @@ fn body(
         coinbase_prefix: HexBytes(template.coinbase_prefix.clone()),
         coinbase_suffix: HexBytes(template.coinbase_suffix.clone()),
         extra_nonce_bytes: narrow(EXTRA_NONCE_BYTES as u64),
-        merkle_branch: template
+        merkle_branch: chosen
             .merkle_branch
             .iter()
             .map(|it| MerkleNodeHex::from_bytes(*it))
             .collect(),
-        transaction_count: narrow(template.transactions.len() as u64),
+        transaction_count: narrow(chosen.transactions.len() as u64),
         fees_sat: amount(template.fees)?,
-        weight: narrow(weight),
+        weight: narrow(chosen.weight),
         transactions: None,
     })
 }
