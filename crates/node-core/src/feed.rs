@@ -18,6 +18,9 @@ use crate::storage::{Durability, StorageError};
 use crate::tree::EntryId;
 use crate::verdict::Refusal;
 
+/// The most outputs for others that wait until somebody takes them.
+pub const MAX_WAITING_OUTPUTS: usize = 4096;
+
 /// What passes between the chain and its engine.
 #[derive(Default)]
 pub(crate) struct Agreement {
@@ -74,6 +77,9 @@ impl Chain {
                 for_others => agreement.outputs.push(for_others),
             }
         }
+        // The oldest go: what is sent may get lost, and what is late is of no use to a signer.
+        let surplus = agreement.outputs.len().saturating_sub(MAX_WAITING_OUTPUTS);
+        agreement.outputs.drain(..surplus);
     }
 
     /// Gives the engine an input from outside the chain (a message, a timer, a block or vote

@@ -33,6 +33,7 @@ mod waiting;
 
 pub use chain::{Chain, ChainSettings, MAX_UNCOMMITTED_BYTES, TipChange};
 pub use event::Event;
+pub use feed::MAX_WAITING_OUTPUTS;
 pub use header_sync::{
     COMMITMENT_PERIOD, HeaderSync, HeadersStep, MAX_REDOWNLOAD_PROOF_BYTES, REDOWNLOAD_HEADERS,
 };

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
 use arc_swap::ArcSwap;
+use synod_engine::Output;
 use synod_node_core::{Event, Node, Offer, StorageError, UnknownRules};
 use tokio::sync::{mpsc, watch};
 
@@ -187,7 +188,20 @@ impl ChainThread {
             .collect())
     }
 
+    /// Drains what the engine asks of others. This node has no keys, so it is asked for no block
+    /// and no vote; it follows, and says what it sees.
+    fn note_engine(&mut self) {
+        for output in self.node.chain_mut().take_outputs() {
+            if let Output::Misbehaviour(evidence) = output {
+                let statements = [&evidence.first, &evidence.second];
+                let statements = statements.map(|it| synod_primitives::hex::encode(it.encode()));
+                tracing::warn!(?statements, "a validator has contradicted itself");
+            }
+        }
+    }
+
     fn publish(&mut self) {
+        self.note_engine();
         let events = self.node.take_events();
         if events.is_empty() {
             return;

@@ -9,7 +9,7 @@ pub(crate) mod transaction;
 
 use synod_api::node::{Finalized, PrevoutBody};
 use synod_api::{AmountSat, HashHex, HexBytes};
-use synod_chainspec::{ChainSpec, EngineSpec};
+use synod_node_core::View;
 use synod_primitives::{Amount, BlockHash, Txid, Wtxid};
 use synod_script::{Address, Network, ScriptType};
 
@@ -60,10 +60,11 @@ pub(crate) fn prevout(value: Amount, script: &[u8]) -> PrevoutBody {
 }
 
 /// Returns the highest final block; none under an engine without finality.
-pub(crate) fn finalized(spec: &ChainSpec) -> Option<Finalized> {
-    match spec.consensus.engine {
-        EngineSpec::Pow(_) | EngineSpec::Pos(_) | EngineSpec::Dpos(_) => None,
-    }
+pub(crate) fn finalized(view: &View) -> Option<Finalized> {
+    view.finalized.map(|block| Finalized {
+        height: block.height.0,
+        hash: block_hash(block.hash),
+    })
 }
 
 #[cfg(test)]

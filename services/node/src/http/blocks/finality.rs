@@ -3,11 +3,11 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use synod_api::node::FinalityProof;
-use synod_api::{HashHex, Problem};
-use synod_chainspec::EngineSpec;
+use synod_api::{HashHex, HexBytes, Problem};
 use synod_service::{ApiError, Json, Path};
 
 use super::load;
+use crate::error;
 use crate::state::AppState;
 
 /// Returns the proof that a block is final.
@@ -29,10 +29,20 @@ pub(crate) async fn get_finality(
     Path(hash): Path<HashHex>,
 ) -> Result<Json<FinalityProof>, ApiError> {
     let placed = load::by_hash(&state, hash).await?;
-    match state.spec.consensus.engine {
-        EngineSpec::Pow(_) | EngineSpec::Pos(_) | EngineSpec::Dpos(_) => {
-            let height = placed.record.height;
-            let detail = format!("There is no proof that the block at {height} is final.");
+    let height = placed.record.height;
+    let found = state
+        .chain
+        .look(|node, _| Ok(node.chain().finality().cloned()));
+    let found = found.await.map_err(error::unavailable)?;
+    match found.filter(|(block, _)| placed.is_active && height <= block.height) {
+        Some((_, proof)) => Ok(Json(FinalityProof {
+            hash,
+            height: height.0,
+            engine: state.spec.consensus.engine.name().to_owned(),
+            proof: HexBytes::from(&proof[..]),
+        })),
+        None => {
+            let detail = format!("The block at {height} is not final.");
             Err(ApiError::new(StatusCode::NOT_FOUND, "no-finality", detail))
         }
     }

@@ -7,15 +7,15 @@ use axum::response::Response;
 use bytes::Bytes;
 use serde::Deserialize;
 use synod_api::HashHex;
-use synod_api::node::TipStatus;
+use synod_api::node::{Finalized, TipStatus};
 use synod_primitives::{Block, BlockHash};
 use synod_service::{ApiError, cache};
 use tokio::sync::Semaphore;
 
 use super::load;
 use super::place::Placed;
-use crate::http::render::answer;
 use crate::http::render::block::{LoadedBlock, block};
+use crate::http::render::{answer, finalized};
 use crate::state::AppState;
 
 /// The most blocks that are written as JSON at once; further requests wait.
@@ -70,17 +70,20 @@ impl Renderers {
         query: BlockQuery,
         headers: &HeaderMap,
     ) -> Result<Response, ApiError> {
-        let etag = etag(&placed, query.transactions);
+        let finalized = finalized(&state.chain.view());
+        let height = finalized.as_ref().map(|it| it.height);
+        let etag = etag(&placed, height, query.transactions);
         if let Some(response) = answer::not_modified(headers, &etag) {
             return Ok(response);
         }
         let key = (placed.record.hash, placed.tip.1, query.is_full());
-        let written = if placed.is_active {
-            let write = self.write(state, placed, query);
+        // What is final can change without the tip: such answers are written anew.
+        let written = if placed.is_active && finalized.is_none() {
+            let write = self.write(state, placed, finalized, query);
             let answers = &state.kept.block_answers;
             answers.get_or_insert_async(&key, write).await?
         } else {
-            self.write(state, placed, query).await?
+            self.write(state, placed, finalized, query).await?
         };
         Ok(cache::revalidated(headers, &etag, || {
             answer::written(written)
@@ -98,7 +101,7 @@ impl Renderers {
         let tip = state.chain.view().hash;
         let answers = &state.kept.block_answers;
         let written = answers.get(&(hash, tip, query.is_full()))?;
-        let etag = tag(hash, tip, TipStatus::Active, query.transactions);
+        let etag = tag((hash, tip), None, TipStatus::Active, query.transactions);
         Some(cache::revalidated(headers, &etag, || {
             answer::written(written)
         }))
@@ -108,6 +111,7 @@ impl Renderers {
         &self,
         state: &AppState,
         placed: Placed,
+        finalized: Option<Finalized>,
         query: BlockQuery,
     ) -> Result<Bytes, ApiError> {
         let _slot = self.0.acquire().await.map_err(ApiError::internal)?;
@@ -122,7 +126,12 @@ impl Renderers {
                 block: decoded,
                 undo,
             };
-            answer::write(&block(&loaded, &state.spec, query.is_full())?)
+            answer::write(&block(
+                &loaded,
+                &state.spec,
+                finalized.as_ref(),
+                query.is_full(),
+            )?)
         };
         tokio::task::spawn_blocking(write)
             .await
@@ -130,12 +139,19 @@ impl Renderers {
     }
 }
 
-/// Names everything that the JSON depends on: the block, its status, and the tip, which
-/// confirmations and the next block follow.
-fn etag(placed: &Placed, detail: Detail) -> String {
-    tag(placed.record.hash, placed.tip.1, placed.status(), detail)
+/// Names everything that the JSON depends on: the block, its status, the tip, which
+/// confirmations and the next block follow, and what is final.
+fn etag(placed: &Placed, finalized: Option<u32>, detail: Detail) -> String {
+    let blocks = (placed.record.hash, placed.tip.1);
+    tag(blocks, finalized, placed.status(), detail)
 }
 
-fn tag(hash: BlockHash, tip: BlockHash, status: TipStatus, detail: Detail) -> String {
-    format!("\"{hash}-{tip}-{status:?}-{detail:?}\"")
+fn tag(
+    (hash, tip): (BlockHash, BlockHash),
+    finalized: Option<u32>,
+    status: TipStatus,
+    detail: Detail,
+) -> String {
+    let finalized = finalized.unwrap_or(0);
+    format!("\"{hash}-{tip}-{finalized}-{status:?}-{detail:?}\"")
 }

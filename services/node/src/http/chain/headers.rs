@@ -57,7 +57,7 @@ pub(crate) async fn get_headers(
             answer::octets(raw(&placed))
         }));
     }
-    let finalized = finalized(&state.spec);
+    let finalized = finalized(&state.chain.view());
     let next = placed.last().filter(|it| it.record.height < tip_height);
     let body = HeaderPage {
         next_from: next.map(|it| it.record.height.0 + 1),

@@ -60,7 +60,7 @@ fn status(state: &AppState) -> ChainStatus {
         time: view.header.time,
         bits: view.bits.0.into(),
         difficulty: view.bits.difficulty(),
-        finalized: finalized(&state.spec),
+        finalized: finalized(&view),
         initial_sync: is_behind(state, &view),
         mempool_count: read(state).len() as u64,
         peer_count: state.peers.connected() as u64,

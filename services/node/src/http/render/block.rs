@@ -8,7 +8,7 @@ use synod_service::ApiError;
 
 use super::header::{header, is_final};
 use super::transaction::{Spent, Standing, fee, transaction};
-use super::{amount, block_hash, finalized, narrow, satoshis, txid};
+use super::{amount, block_hash, narrow, satoshis, txid};
 use crate::http::blocks::place::Placed;
 
 /// A block as it was read.
@@ -28,10 +28,10 @@ pub(crate) struct LoadedBlock {
 pub(crate) fn block(
     loaded: &LoadedBlock,
     spec: &ChainSpec,
+    finalized: Option<&Finalized>,
     full: bool,
 ) -> Result<BlockBody, ApiError> {
     let LoadedBlock { placed, block, .. } = loaded;
-    let finalized = finalized(spec);
     let spent = spent_by_transaction(loaded)?;
     let fees = spent.as_ref().map(|spent| {
         let paid = spent
@@ -41,11 +41,7 @@ pub(crate) fn block(
         satoshis(paid.fold(0, u64::saturating_add))
     });
     let transactions = if full {
-        BlockTransactions::Full(whole_transactions(
-            loaded,
-            spent.as_deref(),
-            finalized.as_ref(),
-        ))
+        BlockTransactions::Full(whole_transactions(loaded, spent.as_deref(), finalized))
     } else {
         BlockTransactions::Ids(
             block
@@ -56,7 +52,7 @@ pub(crate) fn block(
         )
     };
     Ok(BlockBody {
-        header: header(placed, finalized.as_ref()),
+        header: header(placed, finalized),
         size: narrow(block.size() as u64),
         stripped_size: narrow(block.stripped_size() as u64),
         weight: narrow(block.weight().0),

@@ -116,7 +116,7 @@ pub(super) async fn show(
         0 => Spent::coins(found, &[]),
         _ => Spent::coins(found, spent(&index, position, found)?),
     };
-    let is_final = is_final(&placed, finalized(&state.spec).as_ref());
+    let is_final = is_final(&placed, finalized(&state.chain.view()).as_ref());
     let standing = standing(&placed, narrow(position as u64), is_final);
     Ok((transaction(found, spent, standing), placed.tip.1))
 }

@@ -64,7 +64,9 @@ pub(crate) async fn get_transaction(
         return answer::json(&headers, &body);
     }
     let written = answer::write(&body)?;
-    if let Some(tip) = tip {
+    // What is final can change without the tip: such answers are written anew.
+    let is_kept = state.chain.view().finalized.is_none();
+    if let Some(tip) = tip.filter(|_| is_kept) {
         let key = (key.0, tip);
         state.kept.transaction_answers.insert(key, written.clone());
     }
