@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{HashHex, HexBytes, NodeIdHex, NumberHex};
+use crate::{HashHex, NodeIdHex, NumberHex};
 
 /// The version of the protocol between nodes.
 pub const PROTOCOL_VERSION: u32 = 1;
@@ -13,8 +13,14 @@ pub const PROTOCOL_VERSION: u32 = 1;
 pub const MAX_LOCATOR: usize = 101;
 /// The most headers of one answer (Core's `MAX_HEADERS_RESULTS`).
 pub const MAX_HEADERS: usize = 2000;
-/// The most block announcements of one message.
-pub const MAX_ANNOUNCED_BLOCKS: usize = 8;
+/// The header by which a peer that was greeted names itself: the secret of the answer.
+pub const SESSION_HEADER: &str = "x-synod-session";
+/// The most addresses told at once (Core's `MAX_ADDR_TO_SEND`).
+pub const MAX_ADDRESSES: usize = 1000;
+/// The most transactions of a block asked for at once.
+pub const MAX_MISSING: usize = 20_000;
+/// The most bytes of a binary message between nodes: blocks that were asked for.
+pub const MAX_BINARY_BYTES: usize = 16 << 20;
 /// The most transaction announcements of one message.
 pub const MAX_ANNOUNCED_TRANSACTIONS: usize = 5000;
 /// The most transactions asked for at once (Core's `MAX_PEER_TX_REQUEST_IN_FLIGHT`).
@@ -48,6 +54,10 @@ pub struct Handshake {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 256)]
     pub listen_url: Option<String>,
+    /// In an answer: the secret by which the peer names itself from now on, in the header
+    /// `x-synod-session`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<NodeIdHex>,
     /// The sender's height.
     pub height: u32,
     /// The sender's tip.
@@ -58,33 +68,86 @@ pub struct Handshake {
     pub time: u64,
 }
 
-/// A block that a node has.
+/// News of transactions: `POST /p2p/v1/announce`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct BlockAnnouncement {
-    /// Its hash.
-    pub hash: HashHex,
-    /// Its height.
-    pub height: u32,
-    /// The 80 bytes of its header.
-    pub header: HexBytes,
-    /// The engine's proof; empty under proof of work.
-    #[serde(default)]
-    pub proof: HexBytes,
-}
-
-/// News: `POST /p2p/v1/announcements`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Announcements {
-    /// The sender's id from the handshake.
-    pub node_id: NodeIdHex,
-    /// Blocks, at most 8.
-    #[serde(default)]
-    #[schema(max_items = 8)]
-    pub blocks: Vec<BlockAnnouncement>,
+#[serde(deny_unknown_fields)]
+pub struct Announcement {
     /// Transactions by wtxid, at most 5000.
-    #[serde(default)]
     #[schema(max_items = 5000)]
     pub transactions: Vec<HashHex>,
+}
+
+/// What the receiver of news wants.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Wanted {
+    /// Transactions to post to `/p2p/v1/push/transactions`.
+    pub send: Vec<HashHex>,
+    /// Transactions that are asked of another peer, or whose parents are missing: to be
+    /// announced again after two seconds.
+    pub retry: Vec<HashHex>,
+}
+
+/// What became of a block that was posted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum CompactStatus {
+    /// It was taken in.
+    Accepted,
+    /// It was known.
+    Known,
+    /// Others deliver it.
+    Pending,
+    /// Transactions are missing: post them to `/p2p/v1/compact/{hash}/fill`.
+    Missing,
+    /// The whole block is needed: post it to `/p2p/v1/compact/{hash}/whole`.
+    Whole,
+    /// What lies before it is missing: post headers to `/p2p/v1/push/headers`.
+    Behind,
+    /// It is not wanted.
+    Declined,
+}
+
+/// The answer to a block that was posted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct CompactAnswer {
+    /// What became of it.
+    pub status: CompactStatus,
+    /// The places of the missing transactions in the block.
+    #[serde(default)]
+    pub missing: Vec<u32>,
+}
+
+/// The answer to posted headers or blocks.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Posted {
+    /// The header after which to post further ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<HashHex>,
+    /// Blocks to post to `/p2p/v1/push/blocks`.
+    #[serde(default)]
+    pub send: Vec<HashHex>,
+    /// With nothing to send: when to ask again by posting no block, in milliseconds; 0 for
+    /// never.
+    #[serde(default)]
+    pub wait_ms: u64,
+}
+
+/// Addresses of nodes: `POST /p2p/v1/addresses`, in both directions.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Addresses {
+    /// Base URLs, at most 1000.
+    #[schema(max_items = 1000)]
+    pub urls: Vec<String>,
+}
+
+/// Asks for transactions of a block: `POST /p2p/v1/blocks/{hash}/transactions`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BlockTransactionsRequest {
+    /// Their places in the block, in order.
+    #[schema(max_items = 20000)]
+    pub places: Vec<u32>,
 }
 
 /// Asks for the headers after the last common block: `POST /p2p/v1/headers`.

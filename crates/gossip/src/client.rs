@@ -1,5 +1,6 @@
 //! Requests to one peer.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -12,13 +13,17 @@ use reqwest::{Client, RequestBuilder, Response, StatusCode, redirect};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use synod_api::HashHex;
+use synod_api::hex::NodeIdHex;
 use synod_api::p2p::{
-    Announcements, BlocksRequest, Handshake, HeadersRequest, MAX_JSON_BYTES, TransactionsRequest,
+    Addresses, Announcement, BlockTransactionsRequest, BlocksRequest, CompactAnswer, Handshake,
+    HeadersRequest, MAX_ADDRESSES, MAX_JSON_BYTES, Posted, SESSION_HEADER, TransactionsRequest,
+    Wanted,
 };
 use synod_primitives::{BlockHash, Header, Wtxid};
 
+use crate::inventory;
 use crate::url::PeerUrl;
-use crate::wire::{self, FrameReader, WireError};
+use crate::wire::{self, FrameReader, News, NewsReader, WireError};
 
 /// How long a connection may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -30,12 +35,12 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
 const MAX_HEADERS_BYTES: usize = wire::MAX_HEADERS * (Header::SIZE + 4) + (1 << 20);
 /// The most bytes of an answer with transactions.
 const MAX_TRANSACTIONS_BYTES: usize = 16 << 20;
+/// How long a stream of announcements is read before it is opened anew.
+const LISTENING_TIME: Duration = Duration::from_secs(24 * 60 * 60);
 /// The most bytes read of a refusal.
 const MAX_PROBLEM_BYTES: usize = 16 << 10;
 /// The kind of JSON bodies.
 const JSON: &str = "application/json";
-/// The kind of an answer whose body says nothing.
-const NOTHING: &str = "";
 /// The kind of binary bodies.
 const OCTETS: &str = "application/octet-stream";
 
@@ -104,12 +109,40 @@ impl Traffic {
     }
 }
 
+/// A peer's stream of announcements.
+pub struct NewsStream {
+    body: BoxStream<'static, reqwest::Result<Bytes>>,
+    messages: NewsReader,
+    traffic: Arc<Traffic>,
+}
+
+impl NewsStream {
+    /// Waits for the next message; `None` at the end.
+    ///
+    /// # Errors
+    /// The stream breaks off, is silent for too long, or makes no sense.
+    pub async fn next(&mut self) -> Result<Option<News>, ClientError> {
+        loop {
+            if let Some(message) = self.messages.next_message()? {
+                return Ok(Some(message));
+            }
+            let Some(chunk) = self.body.next().await else {
+                return Ok(None);
+            };
+            let chunk = chunk?;
+            self.traffic.receive(chunk.len());
+            self.messages.push(&chunk);
+        }
+    }
+}
+
 /// Speaks to one peer.
 #[derive(Clone, Debug)]
 pub struct PeerClient {
     http: Client,
     url: PeerUrl,
     traffic: Arc<Traffic>,
+    session: Option<NodeIdHex>,
 }
 
 /// What came of a stream of blocks.
@@ -158,15 +191,20 @@ impl BlockStream {
 }
 
 impl PeerClient {
-    /// Makes the HTTP client that all peers share.
+    /// Makes an HTTP client for one peer; a host that is a name is always the address that it
+    /// was looked up as.
     ///
     /// Security: redirects are not followed; a peer must not send a node elsewhere (P18).
     ///
     /// # Panics
     /// When the system's resolver cannot be set up.
     #[must_use]
-    pub fn http() -> Client {
-        Client::builder()
+    pub fn http(pinned: Option<(String, SocketAddr)>) -> Client {
+        let mut builder = Client::builder();
+        if let Some((host, address)) = pinned {
+            builder = builder.resolve(&host, address);
+        }
+        builder
             .redirect(redirect::Policy::none())
             .no_proxy()
             .connect_timeout(CONNECT_TIMEOUT)
@@ -180,7 +218,19 @@ impl PeerClient {
     /// Speaks to the peer at `url`.
     #[must_use]
     pub fn new(http: Client, url: PeerUrl, traffic: Arc<Traffic>) -> Self {
-        Self { http, url, traffic }
+        Self {
+            http,
+            url,
+            traffic,
+            session: None,
+        }
+    }
+
+    /// Names this node to the peer by a secret from its greeting.
+    #[must_use]
+    pub fn with_session(mut self, session: NodeIdHex) -> Self {
+        self.session = Some(session);
+        self
     }
 
     /// Shakes hands: says who this node is and learns who the peer is.
@@ -258,14 +308,152 @@ impl PeerClient {
         Ok(wire::read_frames(body, limit)?)
     }
 
-    /// Announces blocks and transactions.
+    /// Announces transactions; returns what the peer wants.
     ///
     /// # Errors
     /// As [`ClientError`] says.
-    pub async fn announce(&self, news: &Announcements) -> Result<(), ClientError> {
-        self.send(self.post("announce", news)?, NOTHING, MAX_JSON_BYTES)
+    pub async fn announce(&self, wtxids: &[Wtxid]) -> Result<inventory::Wanted, ClientError> {
+        let transactions = wtxids
+            .iter()
+            .map(|id| HashHex::from_internal(id.to_bytes()));
+        let news = Announcement {
+            transactions: transactions.collect(),
+        };
+        let wanted: Wanted = self.ask("announce", &news).await?;
+        Ok(inventory::Wanted {
+            send: from_hex(&wanted.send),
+            retry: from_hex(&wanted.retry),
+        })
+    }
+
+    /// Posts transactions that the peer wants; returns those to announce again.
+    ///
+    /// # Errors
+    /// As [`ClientError`] says.
+    pub async fn send_transactions(&self, raws: &[Bytes]) -> Result<Vec<Wtxid>, ClientError> {
+        let wanted: Wanted = self.post_frames("push/transactions", raws).await?;
+        Ok(from_hex(&wanted.retry))
+    }
+
+    /// Posts a compact block.
+    ///
+    /// # Errors
+    /// As [`ClientError`] says.
+    pub async fn compact(&self, body: Bytes) -> Result<CompactAnswer, ClientError> {
+        let request = self.post_bytes("compact", OCTETS, body);
+        parse_json(&self.send(request, JSON, MAX_JSON_BYTES).await?)
+    }
+
+    /// Posts the transactions that a compact block lacked.
+    ///
+    /// # Errors
+    /// As [`ClientError`] says.
+    pub async fn fill(
+        &self,
+        hash: BlockHash,
+        raws: &[Bytes],
+    ) -> Result<CompactAnswer, ClientError> {
+        self.post_frames(&format!("compact/{hash}/fill"), raws)
             .await
-            .map(drop)
+    }
+
+    /// Posts a whole block that the peer needs.
+    ///
+    /// # Errors
+    /// As [`ClientError`] says.
+    pub async fn whole(&self, hash: BlockHash, raw: Bytes) -> Result<CompactAnswer, ClientError> {
+        let request = self.post_bytes(&format!("compact/{hash}/whole"), OCTETS, raw);
+        parse_json(&self.send(request, JSON, MAX_JSON_BYTES).await?)
+    }
+
+    /// Asks for transactions of a block by their places.
+    ///
+    /// # Errors
+    /// As [`ClientError`] says.
+    pub async fn block_transactions(
+        &self,
+        hash: BlockHash,
+        places: &[u32],
+    ) -> Result<Vec<Bytes>, ClientError> {
+        let request = BlockTransactionsRequest {
+            places: places.to_vec(),
+        };
+        let route = format!("blocks/{hash}/transactions");
+        let body = self
+            .send(self.post(&route, &request)?, OCTETS, MAX_TRANSACTIONS_BYTES)
+            .await?;
+        Ok(wire::read_frames(body, places.len())?)
+    }
+
+    /// Posts headers of this node's chain.
+    ///
+    /// # Errors
+    /// As [`ClientError`] says.
+    pub async fn post_headers(&self, headers: &[(Header, Bytes)]) -> Result<Posted, ClientError> {
+        let mut body = Vec::new();
+        for (header, proof) in headers {
+            wire::write_header(&mut body, header, proof);
+        }
+        let request = self.post_bytes("push/headers", OCTETS, body.into());
+        parse_json(&self.send(request, JSON, MAX_JSON_BYTES).await?)
+    }
+
+    /// Posts blocks that the peer asked for.
+    ///
+    /// # Errors
+    /// As [`ClientError`] says.
+    pub async fn post_blocks(&self, raws: &[Bytes]) -> Result<Posted, ClientError> {
+        self.post_frames("push/blocks", raws).await
+    }
+
+    /// Tells addresses and asks for some.
+    ///
+    /// # Errors
+    /// As [`ClientError`] says.
+    pub async fn addresses(&self, ours: &[String]) -> Result<Vec<String>, ClientError> {
+        let urls = ours.to_vec();
+        let theirs: Addresses = self.ask("addresses", &Addresses { urls }).await?;
+        if theirs.urls.len() > MAX_ADDRESSES {
+            return Err(ClientError::TooLong);
+        }
+        Ok(theirs.urls)
+    }
+
+    /// Opens the peer's stream of announcements.
+    ///
+    /// # Errors
+    /// As [`ClientError`] says.
+    pub async fn listen(&self) -> Result<NewsStream, ClientError> {
+        let request = self.http.get(format!("{}/p2p/v1/stream", self.url));
+        let request = self.named(request).timeout(LISTENING_TIME);
+        let response = self.answer(request, OCTETS).await?;
+        Ok(NewsStream {
+            body: response.bytes_stream().boxed(),
+            messages: NewsReader::default(),
+            traffic: Arc::clone(&self.traffic),
+        })
+    }
+
+    async fn ask<T: Serialize, A: DeserializeOwned>(
+        &self,
+        route: &str,
+        body: &T,
+    ) -> Result<A, ClientError> {
+        let request = self.post(route, body)?;
+        parse_json(&self.send(request, JSON, MAX_JSON_BYTES).await?)
+    }
+
+    async fn post_frames<A: DeserializeOwned>(
+        &self,
+        route: &str,
+        items: &[Bytes],
+    ) -> Result<A, ClientError> {
+        let mut body = Vec::with_capacity(items.iter().map(|it| it.len() + 4).sum());
+        for item in items {
+            wire::write_frame(&mut body, item);
+        }
+        let request = self.post_bytes(route, OCTETS, body.into());
+        parse_json(&self.send(request, JSON, MAX_JSON_BYTES).await?)
     }
 
     fn post<T: Serialize>(&self, route: &str, body: &T) -> Result<RequestBuilder, ClientError> {
@@ -276,10 +464,15 @@ impl PeerClient {
 
     fn post_bytes(&self, route: &str, kind: &'static str, body: Bytes) -> RequestBuilder {
         self.traffic.send(body.len());
-        self.http
-            .post(format!("{}/p2p/v1/{route}", self.url))
-            .header(CONTENT_TYPE, kind)
-            .body(body)
+        let request = self.http.post(format!("{}/p2p/v1/{route}", self.url));
+        self.named(request).header(CONTENT_TYPE, kind).body(body)
+    }
+
+    fn named(&self, request: RequestBuilder) -> RequestBuilder {
+        match self.session {
+            Some(session) => request.header(SESSION_HEADER, session.to_string()),
+            None => request,
+        }
     }
 
     /// Security: an answer of another kind than asked for is not read at all.
@@ -296,7 +489,7 @@ impl PeerClient {
         let found = response.headers().get(CONTENT_TYPE);
         let found = found.and_then(|it| it.to_str().ok()).unwrap_or_default();
         let essence = found.split(';').next().unwrap_or_default().trim();
-        if kind != NOTHING && essence != kind {
+        if essence != kind {
             return Err(ClientError::Malformed(format!("it is not {kind}")));
         }
         Ok(response)
@@ -346,4 +539,10 @@ fn refused(status: StatusCode, body: &[u8]) -> ClientError {
 
 fn parse_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, ClientError> {
     serde_json::from_slice(body).map_err(|error| ClientError::Malformed(error.to_string()))
+}
+
+fn from_hex(ids: &[HashHex]) -> Vec<Wtxid> {
+    ids.iter()
+        .map(|it| Wtxid::from_bytes(it.to_internal()))
+        .collect()
 }

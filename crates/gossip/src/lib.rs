@@ -1,25 +1,53 @@
 //! Peers over REST: who a node knows, what it asks them, and what it tells them.
 //!
-//! A node speaks to each peer that has a URL through one session: one task, one ordered
-//! queue with a limit. It shakes hands by chain id, asks for headers by locator, fetches
-//! the blocks that it lacks in binary and announces what is new. What a peer asks is answered by
-//! the node's own HTTP routes; the bodies are in [`wire`] and in the api crate.
+//! A node speaks to each peer that it chose through one session: one task, one ordered queue
+//! with a limit ([`Outbox`]). It shakes hands by chain id, judges headers, takes part in fetching
+//! the blocks below them ([`download`]), and passes news both ways: it posts its own, and
+//! reads the peer's from a stream that it opens itself, so that a node that nobody can reach
+//! lacks nothing. A peer that came by itself is told from others by a secret that it got with
+//! its greeting; what it asks and posts comes in through the node's own HTTP routes. The bodies
+//! are in [`wire`], [`compact`] and in the api crate.
+//!
+//! What decides is kept apart from what sends: [`download`], [`inventory`], [`outbox`],
+//! [`addresses`], [`eviction`] and [`budget`] are functions of what came in and of the times
+//! that came with it.
 //!
 //! Depends on primitives and api. The node behind it is a port ([`NodePort`]). Must never
 //! know of SQL, the ledger's rules or HTTP servers.
 
+pub mod addresses;
+pub mod budget;
 mod client;
+pub mod compact;
+mod dialer;
+mod discouraged;
 pub mod download;
+pub mod eviction;
+mod greet;
+mod hear;
+pub mod inventory;
+mod netgroup;
+pub mod outbox;
 mod port;
+mod post;
 mod session;
+mod stream;
 mod sync;
 mod table;
 mod url;
 pub mod wire;
 
-pub use client::{BlockStep, BlockStream, ClientError, PeerClient, Traffic};
+pub use addresses::{AddressBook, SavedBook};
+pub use client::{BlockStep, BlockStream, ClientError, NewsStream, PeerClient, Traffic};
+pub use compact::{CompactBlock, MAX_BLOCK_TRANSACTIONS};
+pub use discouraged::{Discouraged, MAX_DISCOURAGED};
+pub use greet::{GreetError, Greeted, Listener};
+pub use hear::{Heard, Posted};
+pub use netgroup::{NetGroup, Subscriber};
+pub use outbox::{NewBlock, Outbox};
 pub use port::{HeadersJudged, NodePort, Tip, Verdict};
 pub use table::{
-    AddPeerError, Identity, MAX_PEERS, MAX_QUEUED_ANNOUNCEMENTS, PeerId, PeerState, PeerTable,
+    AddPeerError, Identity, MAX_INBOUND, MAX_PEERS, Origin, PeerId, PeerState, PeerTable,
+    TableParts,
 };
 pub use url::{PeerUrl, PeerUrlError, UrlPolicy};

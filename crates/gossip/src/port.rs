@@ -80,6 +80,23 @@ pub trait NodePort: Clone + Send + Sync + 'static {
     /// Says whether the block is known, in whatever state.
     fn knows_block(&self, hash: BlockHash) -> impl Future<Output = bool> + Send;
 
+    /// Returns the headers of the active chain after a block of it, at most `limit`; `None`
+    /// when the block is not on it.
+    fn headers_after(
+        &self,
+        after: BlockHash,
+        limit: usize,
+    ) -> impl Future<Output = Option<Vec<(Header, Bytes)>>> + Send;
+
+    /// Reads a stored block.
+    fn raw_block(&self, hash: BlockHash) -> impl Future<Output = Option<Bytes>> + Send;
+
+    /// Shows all transactions of the mempool.
+    fn visit_mempool(&self, visit: &mut dyn FnMut(Wtxid, &Bytes));
+
+    /// Returns those of the transactions that are in the mempool.
+    fn mempool_transactions(&self, wtxids: &[Wtxid]) -> Vec<Bytes>;
+
     /// Says whether the transaction is in the mempool, waits for others or was refused lately.
     fn knows_transaction(&self, wtxid: Wtxid) -> bool;
 

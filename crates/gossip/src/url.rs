@@ -1,9 +1,15 @@
 //! Addresses of peers.
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
 
 use synod_api::p2p::MAX_URL;
+
+use crate::client::ClientError;
+
+/// How long a name may take to be looked up.
+const LOOKUP_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Which addresses a node speaks to.
 ///
@@ -17,12 +23,24 @@ pub enum UrlPolicy {
     AnnouncedFromLoopback,
     /// Announced by another peer: addresses of the public network only.
     Announced,
+    /// Announced by another peer where the operator allows private networks: public and
+    /// private addresses, never loopback or link-local ones.
+    AnnouncedPrivately,
 }
 
 impl UrlPolicy {
     /// Every policy.
-    pub const ALL: [Self; 3] = [Self::Operator, Self::AnnouncedFromLoopback, Self::Announced];
+    pub const ALL: [Self; 4] = [
+        Self::Operator,
+        Self::AnnouncedFromLoopback,
+        Self::Announced,
+        Self::AnnouncedPrivately,
+    ];
 }
+
+/// The lowest port that a peer may announce: below lie mail, shells and directories, which a
+/// stranger must not make this node speak to (Core: `IsBadPort`).
+pub(crate) const MIN_ANNOUNCED_PORT: u16 = 1024;
 
 /// A peer's base URL: `http`, a host, a port, and nothing else.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -61,6 +79,9 @@ impl PeerUrl {
         }
         if policy != UrlPolicy::Operator {
             check_host(host, policy)?;
+            if port < MIN_ANNOUNCED_PORT {
+                return Err(PeerUrlError::Host);
+            }
         }
         let url = format!("http://{host}:{port}");
         // Names in other scripts become longer when they are written in ASCII.
@@ -68,6 +89,46 @@ impl PeerUrl {
             return Err(PeerUrlError::Form);
         }
         Ok(Self(url))
+    }
+
+    /// Returns the address where the host is one, not a name.
+    #[must_use]
+    pub fn address(&self) -> Option<IpAddr> {
+        let bare = self.host().trim_start_matches('[').trim_end_matches(']');
+        bare.parse::<IpAddr>().ok().map(|it| it.to_canonical())
+    }
+
+    fn host(&self) -> &str {
+        let rest = self.0.trim_start_matches("http://");
+        rest.rsplit_once(':').map_or(rest, |(host, _)| host)
+    }
+
+    fn port(&self) -> u16 {
+        let port = self
+            .0
+            .rsplit_once(':')
+            .and_then(|(_, port)| port.parse().ok());
+        port.unwrap_or_default()
+    }
+
+    /// Looks up a host that is a name; `None` where it is an address.
+    ///
+    /// # Errors
+    /// The name cannot be resolved.
+    pub(crate) async fn resolve(&self) -> Result<Option<(String, SocketAddr)>, ClientError> {
+        if self.address().is_some() {
+            return Ok(None);
+        }
+        let failed = |why: String| ClientError::Unreachable(why);
+        let lookup = tokio::net::lookup_host((self.host(), self.port()));
+        let mut found = tokio::time::timeout(LOOKUP_TIMEOUT, lookup)
+            .await
+            .map_err(|_| failed("its name takes too long to look up".to_owned()))?
+            .map_err(|error| failed(error.to_string()))?;
+        let address = found
+            .next()
+            .ok_or_else(|| failed("its name leads nowhere".to_owned()))?;
+        Ok(Some((self.host().to_owned(), address)))
     }
 
     /// Borrows the text, without a slash at its end.
@@ -92,11 +153,20 @@ fn check_host(host: &str, policy: UrlPolicy) -> Result<(), PeerUrlError> {
         UrlPolicy::Operator => true,
         UrlPolicy::AnnouncedFromLoopback => address.is_loopback(),
         UrlPolicy::Announced => is_public(address),
+        UrlPolicy::AnnouncedPrivately => is_public(address) || is_private(address),
     };
     if allowed {
         Ok(())
     } else {
         Err(PeerUrlError::Host)
+    }
+}
+
+/// Private ranges of IPv4 (RFC 1918) and unique local ones of IPv6 (RFC 4193).
+fn is_private(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(v4) => v4.is_private(),
+        IpAddr::V6(v6) => v6.segments()[0] & 0xfe00 == 0xfc00,
     }
 }
 
@@ -182,11 +252,49 @@ mod tests {
             "http://[fe80::1]:1",
             "http://[fd00::1]:1",
             "http://rebind.example:1",
+            "http://8.8.8.8:22",
+            "http://8.8.8.8:25",
+            "http://8.8.8.8:1023",
         ] {
             let refused = PeerUrl::parse(text, UrlPolicy::Announced);
             assert_eq!(refused, Err(PeerUrlError::Host), "{text}");
         }
         assert!(PeerUrl::parse("http://8.8.8.8:9330", UrlPolicy::Announced).is_ok());
+        assert!(PeerUrl::parse("http://8.8.8.8:1024", UrlPolicy::Announced).is_ok());
+    }
+
+    #[test]
+    fn p17_private_networks_are_asked_only_where_the_operator_allows_it() {
+        let parse = |text| PeerUrl::parse(text, UrlPolicy::AnnouncedPrivately);
+        assert!(parse("http://10.0.0.1:9330").is_ok());
+        assert!(parse("http://[fd00::1]:9330").is_ok());
+        assert!(parse("http://8.8.8.8:9330").is_ok());
+        for text in [
+            "http://127.0.0.1:9330",
+            "http://169.254.169.254:9330",
+            "http://[fe80::1]:9330",
+            "http://name.example:9330",
+        ] {
+            assert_eq!(parse(text), Err(PeerUrlError::Host), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_host_that_is_an_address_is_known_without_a_lookup() {
+        let address = |text| {
+            let url = PeerUrl::parse(text, UrlPolicy::Operator).expect("a URL");
+            url.address().map(|it| it.to_string())
+        };
+        assert_eq!(address("http://8.8.8.8:9330").as_deref(), Some("8.8.8.8"));
+        assert_eq!(
+            address("http://[2001:db8::1]:9330").as_deref(),
+            Some("2001:db8::1")
+        );
+        assert_eq!(
+            address("http://[::ffff:1.2.3.4]:9330").as_deref(),
+            Some("1.2.3.4")
+        );
+        assert_eq!(address("http://node:9330"), None);
     }
 
     #[test]

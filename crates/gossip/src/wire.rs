@@ -6,7 +6,7 @@
 //! many bytes. There is no count: the end of the body is the end of the list.
 
 use bytes::{Buf, Bytes, BytesMut};
-use synod_primitives::Header;
+use synod_primitives::{Header, Wtxid};
 
 pub use synod_api::p2p::{MAX_HEADERS, MAX_PROOF_BYTES};
 
@@ -14,6 +14,94 @@ pub use synod_api::p2p::{MAX_HEADERS, MAX_PROOF_BYTES};
 pub const MAX_FRAME_BYTES: usize = 4_000_000;
 /// The bytes of blocks in one answer past which no further block is added.
 pub const BLOCKS_ANSWER_BYTES: usize = 8 << 20;
+
+/// The most ids of transactions in one message of a stream.
+pub const MAX_STREAMED_IDS: usize = 1000;
+
+/// A message of the stream of announcements: a byte that names its kind, then a frame.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum News {
+    /// Kind 0, an empty frame: the stream is open.
+    Alive,
+    /// Kind 1: a compact block.
+    Block(Bytes),
+    /// Kind 2: wtxids of 32 bytes each.
+    Transactions(Vec<Wtxid>),
+}
+
+impl News {
+    /// Writes the message.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        match self {
+            Self::Alive => {
+                out.push(0);
+                write_frame(&mut out, &[]);
+            }
+            Self::Block(compact) => {
+                out.push(1);
+                write_frame(&mut out, compact);
+            }
+            Self::Transactions(wtxids) => {
+                out.push(2);
+                let ids: Vec<u8> = wtxids.iter().flat_map(|it| it.to_bytes()).collect();
+                write_frame(&mut out, &ids);
+            }
+        }
+        out
+    }
+
+    fn read(kind: u8, body: Bytes) -> Result<Self, WireError> {
+        match kind {
+            0 => Ok(Self::Alive),
+            1 => Ok(Self::Block(body)),
+            2 if body.len() > 32 * MAX_STREAMED_IDS => Err(WireError::TooLong),
+            2 if body.len().is_multiple_of(32) => {
+                let ids = body.as_chunks::<32>().0.iter();
+                Ok(Self::Transactions(
+                    ids.map(|id| Wtxid::from_bytes(*id)).collect(),
+                ))
+            }
+            _ => Err(WireError::Truncated),
+        }
+    }
+}
+
+/// Splits a stream of announcements into messages as its bytes arrive.
+#[derive(Debug, Default)]
+pub struct NewsReader {
+    kind: Option<u8>,
+    frames: FrameReader,
+}
+
+impl NewsReader {
+    /// Takes in more bytes.
+    pub fn push(&mut self, bytes: &[u8]) {
+        self.frames.push(bytes);
+    }
+
+    /// Takes the next whole message, `None` until it is there.
+    ///
+    /// # Errors
+    /// A message past its limit or of an unknown kind.
+    pub fn next_message(&mut self) -> Result<Option<News>, WireError> {
+        let kind = match self.kind {
+            Some(kind) => kind,
+            None => match self.frames.next_byte() {
+                Some(kind) if kind > 2 => return Err(WireError::Truncated),
+                Some(kind) => kind,
+                None => return Ok(None),
+            },
+        };
+        self.kind = Some(kind);
+        let Some(body) = self.frames.next_frame()? else {
+            return Ok(None);
+        };
+        self.kind = None;
+        News::read(kind, body).map(Some)
+    }
+}
 
 /// Bytes from a peer that are no list of headers or frames.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
@@ -89,6 +177,12 @@ impl FrameReader {
         }
         self.buffer.advance(4);
         Ok(Some(self.buffer.split_to(length).freeze()))
+    }
+
+    fn next_byte(&mut self) -> Option<u8> {
+        let byte = self.buffer.first().copied()?;
+        self.buffer.advance(1);
+        Some(byte)
     }
 
     /// Ends the body.
@@ -208,6 +302,42 @@ mod tests {
         assert_eq!(reader.finish(), Ok(()));
         assert_eq!(Ok(frames), read_frames(body.clone().into(), 3));
         assert_eq!(read_frames(body.into(), 2), Err(WireError::TooLong));
+    }
+
+    #[test]
+    fn messages_of_a_stream_come_out_whole_however_the_bytes_arrive() {
+        let news = [
+            News::Alive,
+            News::Block(Bytes::from_static(b"compact")),
+            News::Transactions(vec![Wtxid::from_bytes([1; 32]), Wtxid::from_bytes([2; 32])]),
+            News::Transactions(Vec::new()),
+        ];
+        let mut reader = NewsReader::default();
+        let mut read = Vec::new();
+        for byte in news.iter().flat_map(News::encode) {
+            reader.push(&[byte]);
+            while let Some(message) = reader.next_message().expect("known kinds") {
+                read.push(message);
+            }
+        }
+        assert_eq!(read, news);
+    }
+
+    #[test]
+    fn messages_of_other_kinds_and_lengths_are_refused() {
+        let refused = |bytes: &[u8]| {
+            let mut reader = NewsReader::default();
+            reader.push(bytes);
+            reader.next_message()
+        };
+        assert_eq!(refused(&[3, 0, 0, 0, 0]), Err(WireError::Truncated));
+        assert_eq!(refused(&[2, 1, 0, 0, 0, 9]), Err(WireError::Truncated));
+        assert_eq!(
+            refused(&[1, 0xff, 0xff, 0xff, 0x7f]),
+            Err(WireError::TooLong)
+        );
+        let many = News::Transactions(vec![Wtxid::from_bytes([1; 32]); MAX_STREAMED_IDS + 1]);
+        assert_eq!(refused(&many.encode()), Err(WireError::TooLong));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderName, Method, StatusCode};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Router, middleware};
@@ -100,6 +100,18 @@ async fn outermost(State(stack): State<Stack>, mut request: Request, next: Next)
 }
 
 async fn answer(stack: &Stack, request: Request, next: Next) -> Response {
+    // Security: two measures of one body are two requests to two readers (RFC 9112, section
+    // 6.1); what follows on the connection cannot be trusted.
+    let headers = request.headers();
+    if headers.contains_key(header::CONTENT_LENGTH)
+        && headers.contains_key(header::TRANSFER_ENCODING)
+    {
+        let detail = "The request measures its body in two ways.";
+        let mut response = ApiError::bad_request(detail).into_response();
+        let close = HeaderValue::from_static("close");
+        response.headers_mut().insert(header::CONNECTION, close);
+        return response;
+    }
     if let Err(error) = stack.access.check(&request) {
         return error.into_response();
     }

@@ -6,7 +6,7 @@
 //! | news | passes events on to `/v1/events` and to peers | with the chain thread |
 //! | peers | one session a peer | at the soft step |
 //! | listeners | HTTP | at the soft step, after open requests |
-//! | upkeep | checkpoints, expiry of the mempool | at the soft step |
+//! | upkeep | checkpoints, expiry of the mempool, saving addresses of peers | at the soft step |
 //! | room | readiness while the disk is full, and the way back | at the soft step |
 //! | keep digest | follows the chain with the digest of all coins | at the soft step |
 //! | keep mempool | takes the saved mempool back, then saves it at intervals | at the soft step |
@@ -22,7 +22,7 @@ use anyhow::{Context, Result, anyhow};
 use synod_api::hex::NodeIdHex;
 use synod_api::{BitsHex, HashHex};
 use synod_chainspec::{ChainSpec, genesis_block};
-use synod_gossip::{Identity as PeerIdentity, PeerTable, PeerUrl, UrlPolicy};
+use synod_gossip::{Identity as PeerIdentity, PeerTable, PeerUrl, TableParts, UrlPolicy};
 use synod_mempool::Policy;
 use synod_node_core::{ChainSettings, Node, Settings, StorageError};
 use synod_service::{AccessPolicy, EventLog, Health, Limits, Shutdown, Token, serve};
@@ -30,6 +30,7 @@ use synod_store::{Identity, Maintenance, Options, Store, StoreError};
 use tokio::net::TcpListener;
 use tokio::time::{MissedTickBehavior, interval};
 
+use crate::book::BookFile;
 use crate::chain::{ChainHandle, Running, StoreAdapter, spawn};
 use crate::config::NodeConfig;
 use crate::digest::StateDigests;
@@ -175,11 +176,21 @@ pub async fn run(
         ),
     };
     let sessions = tokio_util::sync::CancellationToken::new();
-    let port = ChainPort::new(chain.clone());
-    let peers = Arc::new(PeerTable::new(port, identity, clock, sessions.clone()));
+    let port = ChainPort::new(chain.clone(), store_reader.clone());
+    let book_file = BookFile::new(&config.data);
+    let peers = Arc::new(PeerTable::new(TableParts {
+        node: port,
+        identity,
+        clock,
+        stop: sessions.clone(),
+        book: book_file.load()?,
+        allows_private: config.allow_private,
+        upload_bytes_per_s: config.peer_upload_bytes_per_s,
+        salt: random_number()?,
+    }));
     for url in config.peer.iter().chain(&spec.peers) {
         let url = PeerUrl::parse(url, UrlPolicy::Operator).with_context(|| url.clone())?;
-        peers.add(url, true).context("adding a peer")?;
+        peers.add(url).context("adding a peer")?;
     }
     peers.start();
     let state = AppState::new(Parts {
@@ -203,7 +214,12 @@ pub async fn run(
         shutdown.clone(),
     ));
     let digesting = tokio::spawn(keep_digest::run(state.clone()));
-    let upkeep = tokio::spawn(keep_up(state.clone(), maintenance, shutdown.clone()));
+    let upkeep = tokio::spawn(keep_up(
+        state.clone(),
+        maintenance,
+        book_file.clone(),
+        shutdown.clone(),
+    ));
     let health = Health::default();
     health.check("chain").pass();
     let storage = health.check("storage");
@@ -244,8 +260,10 @@ pub async fn run(
     };
     let watch = watch_thread(&thread, &shutdown);
     let (served, second, ()) = tokio::join!(main, second, watch);
+    let book = peers.saved_book();
     sessions.cancel();
     peers.ended().await;
+    book_file.save(&book);
     let kept_up = upkeep.await.context("upkeep")?;
     room.await.context("watching for room")?;
     digesting.await.context("keeping the digest")?;
@@ -283,6 +301,7 @@ async fn watch_thread(thread: &JoinHandle<Result<(), StorageError>>, shutdown: &
 async fn keep_up(
     state: AppState,
     mut maintenance: Maintenance,
+    book: BookFile,
     shutdown: Shutdown,
 ) -> Result<(), StoreError> {
     let mut ticks = interval(UPKEEP);
@@ -299,6 +318,7 @@ async fn keep_up(
         if let Err(error) = expired.await {
             tracing::debug!(%error, "upkeep skipped");
         }
+        book.save(&state.peers.saved_book());
         match maintenance.checkpoint().await {
             Ok(_) => {}
             Err(error) if error.is_transient() => {
@@ -315,6 +335,12 @@ async fn keep_up(
         tracing::warn!(%error, "closing the database");
     }
     Ok(())
+}
+
+fn random_number() -> Result<u64> {
+    let mut bytes = [0; 8];
+    getrandom::fill(&mut bytes).map_err(|error| anyhow!("no randomness: {error}"))?;
+    Ok(u64::from_le_bytes(bytes))
 }
 
 fn random_node_id() -> Result<NodeIdHex> {

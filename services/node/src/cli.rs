@@ -75,6 +75,9 @@ struct NodeArgs {
     /// A peer, as http://HOST:PORT.
     #[arg(long)]
     peer: Vec<String>,
+    /// Let peers announce addresses of private networks.
+    #[arg(long)]
+    allow_private: bool,
     /// A host name besides loopback ones that is answered.
     #[arg(long)]
     allowed_host: Vec<String>,
@@ -113,6 +116,10 @@ impl NodeArgs {
         set("announce", self.announce.map(Value::String));
         set("peer", list(self.peer).map(Value::Array));
         set("allowed_host", list(self.allowed_host).map(Value::Array));
+        set(
+            "allow_private",
+            self.allow_private.then_some(Value::Boolean(true)),
+        );
         set("dev", self.dev.then_some(Value::Boolean(true)));
         set("threads", self.threads.map(|it| Value::Integer(it.into())));
         let sources = Sources {

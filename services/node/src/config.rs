@@ -13,6 +13,9 @@ const DEFAULT_COINS_CACHE: usize = 128 << 20;
 /// The default seconds between two savings of the mempool.
 const DEFAULT_MEMPOOL_SAVE_S: u64 = 60;
 
+/// The default bytes of blocks that one peer's address is sent a second: one gigabit's worth.
+const DEFAULT_UPLOAD_BYTES_PER_S: u64 = 128 << 20;
+
 /// The settings of a node; unknown names are refused.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -37,6 +40,12 @@ pub struct NodeConfig {
     /// Base URLs of peers.
     #[serde(default)]
     pub peer: Vec<String>,
+    /// Whether peers may announce addresses of private networks.
+    #[serde(default)]
+    pub allow_private: bool,
+    /// Bytes of blocks that one peer's address is sent a second, in the long run.
+    #[serde(default = "default_upload")]
+    pub peer_upload_bytes_per_s: u64,
     /// Host names besides loopback ones that are answered.
     #[serde(default)]
     pub allowed_host: Vec<String>,
@@ -62,6 +71,10 @@ fn default_listen() -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], synod_api::NODE_PORT))
 }
 
+fn default_upload() -> u64 {
+    DEFAULT_UPLOAD_BYTES_PER_S
+}
+
 fn default_coins_cache() -> usize {
     DEFAULT_COINS_CACHE
 }
@@ -82,6 +95,8 @@ impl NodeConfig {
             peer_listen: None,
             announce: None,
             peer: Vec::new(),
+            allow_private: false,
+            peer_upload_bytes_per_s: default_upload(),
             allowed_host: Vec::new(),
             dev: false,
             threads: None,

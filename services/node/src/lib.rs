@@ -1,7 +1,7 @@
 //! The node service: a node core over a store, its peers, and REST for everybody else.
 //!
 //! Ports: 9330 (`--listen`), and with `--peer-listen` one for peers only. Files in the data
-//! directory: `node.sqlite` with its log, `tip.mark`, `lock`, `mempool.dat`, `coins.digest`, `events.log` with the one before it, and `token`, the
+//! directory: `node.sqlite` with its log, `tip.mark`, `lock`, `peers.json`, `mempool.dat`, `coins.digest`, `events.log` with the one before it, and `token`, the
 //! operator's bearer token. On a stop requests end first, then peers, then the chain thread, which writes
 //! the coins that changed, so that the next start replays nothing.
 //!
@@ -9,6 +9,7 @@
 //! how a miner searches.
 
 pub mod app;
+mod book;
 pub mod chain;
 pub mod config;
 pub mod digest;

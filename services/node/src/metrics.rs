@@ -45,6 +45,8 @@ impl Collector for NodeCollector {
             .unwrap_or_else(PoisonError::into_inner)
             .len();
         let count = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
+        let bytes = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+        let peers = self.peers.list();
         let view = self.chain.view();
         for (name, help, value) in [
             (
@@ -63,9 +65,34 @@ impl Collector for NodeCollector {
                 count(mempool),
             ),
             (
+                "synod_peers_outbound",
+                "Peers that this node speaks to and that answer",
+                count(
+                    peers
+                        .iter()
+                        .filter(|it| !it.is_inbound() && it.is_connected)
+                        .count(),
+                ),
+            ),
+            (
+                "synod_peers_inbound",
+                "Peers that came by themselves",
+                count(peers.iter().filter(|it| it.is_inbound()).count()),
+            ),
+            (
                 "synod_peers_connected",
-                "Peers that answer",
-                count(self.peers.connected()),
+                "Peers that answer or came by themselves",
+                count(peers.iter().filter(|it| it.is_connected).count()),
+            ),
+            (
+                "synod_peers_received_bytes",
+                "Bytes of bodies from the peers of now",
+                bytes(peers.iter().map(|it| it.traffic.received()).sum()),
+            ),
+            (
+                "synod_peers_sent_bytes",
+                "Bytes of bodies to the peers of now",
+                bytes(peers.iter().map(|it| it.traffic.sent()).sum()),
             ),
         ] {
             let gauge = ConstGauge::new(value);

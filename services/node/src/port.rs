@@ -1,12 +1,15 @@
 //! The node as gossip sees it.
 
+use std::sync::PoisonError;
+
 use bytes::Bytes;
 use synod_gossip::{HeadersJudged, NodePort, PeerId, Tip, Verdict};
 use synod_mempool::{Class, Options, Rejected};
 use synod_node_core::{
     Accepted, Admission, Blame, Durability, HeaderSync, Offer, Placement, Refusal,
 };
-use synod_primitives::{BlockHash, Header, Transaction, Wtxid};
+use synod_primitives::{BlockHash, Header, Height, Transaction, Wtxid};
+use synod_store::Reader;
 
 use crate::chain::ChainHandle;
 use crate::state::read;
@@ -15,6 +18,7 @@ use crate::state::read;
 #[derive(Clone)]
 pub struct ChainPort {
     chain: ChainHandle,
+    reader: Reader,
 }
 
 /// More blocks than this in one submission are bulk work: only the last is synced.
@@ -23,8 +27,8 @@ const BULK_BLOCKS: usize = 4;
 impl ChainPort {
     /// Makes the port.
     #[must_use]
-    pub fn new(chain: ChainHandle) -> Self {
-        Self { chain }
+    pub fn new(chain: ChainHandle, reader: Reader) -> Self {
+        Self { chain, reader }
     }
 }
 
@@ -107,6 +111,43 @@ impl NodePort for ChainPort {
         });
         // A busy chain thread is no reason to fetch anything.
         known.await.unwrap_or(true)
+    }
+
+    async fn headers_after(&self, after: BlockHash, limit: usize) -> Option<Vec<(Header, Bytes)>> {
+        let headers = self.chain.run(move |node, _| {
+            let tree = node.chain().tree();
+            let start = tree.find(after).filter(|id| tree.is_active(*id));
+            Ok(start.map(|id| {
+                let first = tree.entry(id).record.height.0.saturating_add(1);
+                (first..)
+                    .map_while(|height| tree.active_at(Height(height)))
+                    .take(limit)
+                    .map(|id| (tree.entry(id).record.header, Bytes::new()))
+                    .collect()
+            }))
+        });
+        headers.await.ok().flatten()
+    }
+
+    async fn raw_block(&self, hash: BlockHash) -> Option<Bytes> {
+        self.reader.block(hash).await.ok().flatten()
+    }
+
+    fn visit_mempool(&self, visit: &mut dyn FnMut(Wtxid, &Bytes)) {
+        let mempool = self.chain.mempool().read();
+        let mempool = mempool.unwrap_or_else(PoisonError::into_inner);
+        for entry in mempool.entries(None) {
+            visit(entry.wtxid(), entry.transaction().raw());
+        }
+    }
+
+    fn mempool_transactions(&self, wtxids: &[Wtxid]) -> Vec<Bytes> {
+        let mempool = self.chain.mempool().read();
+        let mempool = mempool.unwrap_or_else(PoisonError::into_inner);
+        let found = wtxids
+            .iter()
+            .filter_map(|wtxid| mempool.find_by_wtxid(wtxid));
+        found.map(|it| it.transaction().raw().clone()).collect()
     }
 
     fn knows_transaction(&self, wtxid: Wtxid) -> bool {

@@ -53,6 +53,7 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
         .merge(peers::routes())
         .merge(events::routes())
         .merge(mining::template_routes())
+        .merge(p2p::stream_routes())
         .merge(dev::routes());
     for reads in answers_soon() {
         routes = routes.merge(reads);
@@ -106,6 +107,7 @@ pub fn router(state: &AppState, wiring: Wiring) -> Router {
     );
     app = app.streams(events::routes().with_state(state.clone()));
     app = app.streams(mining::template_routes().with_state(state.clone()));
+    app = app.streams(p2p::stream_routes().with_state(state.clone()));
     if wiring.has_dev {
         app = app.routes(dev::routes().with_state(state.clone()));
     }
@@ -117,5 +119,6 @@ pub fn peer_router(state: &AppState, wiring: Wiring) -> Router {
     App::new(Document::openapi(), &wiring.limits)
         .access(wiring.access)
         .routes(p2p::routes().with_state(state.clone()))
+        .streams(p2p::stream_routes().with_state(state.clone()))
         .build()
 }

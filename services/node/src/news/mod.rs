@@ -3,14 +3,16 @@
 mod catch_up;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
+use bytes::Bytes;
 use synod_api::node::{BlockRef, Event as EventBody, EventKind, RemovalReason};
-use synod_api::p2p::BlockAnnouncement;
-use synod_api::{AmountSat, HashHex, HexBytes};
+use synod_api::{AmountSat, HashHex};
+use synod_gossip::{CompactBlock, NewBlock};
 use synod_node_core::Event;
-use synod_primitives::{BlockHash, Height, Txid};
+use synod_primitives::{Block, BlockHash, Height, Txid};
 use synod_service::EventLog;
-use synod_store::HeaderRecord;
+use synod_store::{HeaderRecord, Reader};
 use tokio::sync::mpsc;
 
 use crate::chain::News;
@@ -43,15 +45,17 @@ pub(crate) async fn pass_on(
                         continue;
                     };
                     left -= 1;
-                    if left < MAX_ANNOUNCED_TOGETHER {
-                        peers.announce_block(&announcement(hash, height, &record.header.encode()));
+                    if left < MAX_ANNOUNCED_TOGETHER
+                        && let Some(block) = new_block(reader, hash, height).await
+                    {
+                        peers.announce_block(&Arc::new(block));
                     }
                     publish(&log, connected(&record));
                 }
                 Event::TransactionAdded {
                     txid: id, wtxid, ..
                 } => {
-                    peers.announce_transaction(wtxid);
+                    peers.announce_transactions(&[wtxid]);
                     if !known.remove(&txid(id)) {
                         publish(&log, plain(&event));
                     }
@@ -85,13 +89,20 @@ fn connected(record: &HeaderRecord) -> EventKind {
     }
 }
 
-fn announcement(hash: BlockHash, height: Height, header: &[u8]) -> BlockAnnouncement {
-    BlockAnnouncement {
-        hash: wire(hash),
+/// Reads a block and tells it by short ids.
+async fn new_block(reader: &Reader, hash: BlockHash, height: Height) -> Option<NewBlock> {
+    let raw = reader.block(hash).await.ok().flatten()?;
+    let block = Block::decode(&raw).ok()?;
+    let mut nonce = [0; 8];
+    getrandom::fill(&mut nonce).ok()?;
+    let compact = CompactBlock::of(&block, Bytes::new(), u64::from_le_bytes(nonce));
+    Some(NewBlock {
+        hash,
+        header: *block.header(),
         height: height.0,
-        header: HexBytes::from(header),
-        proof: HexBytes::default(),
-    }
+        compact: compact.encode().into(),
+        raw,
+    })
 }
 
 fn wire(hash: BlockHash) -> HashHex {

@@ -128,6 +128,7 @@ async fn boastful_peer(chainwork: u8) -> (String, Arc<Notify>) {
     let asked = Arc::new(Notify::new());
     let handshake = move |axum::Json(mut greeting): axum::Json<Value>| async move {
         greeting["node_id"] = "ff".repeat(16).into();
+        greeting["session"] = "ee".repeat(16).into();
         greeting["best_block_hash"] = UNKNOWN.into();
         greeting["chainwork"] = format!("{chainwork:064x}").into();
         axum::Json(greeting)

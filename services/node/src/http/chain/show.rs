@@ -68,15 +68,15 @@ fn status(state: &AppState) -> ChainStatus {
     }
 }
 
-/// Says whether a peer has a chain of more work. The age of the tip says nothing: a network may
-/// rest for a day.
+/// Says whether a peer that this node chose has a chain of more work. The age of the tip says
+/// nothing: a network may rest for a day; nor do strangers, who may claim what they like.
 fn is_behind(state: &AppState, view: &View) -> bool {
     let own = NumberHex::from_bytes(view.chainwork.to_be_bytes());
     let mut connected = state
         .peers
         .list()
         .into_iter()
-        .filter(|peer| peer.is_connected);
+        .filter(|peer| peer.is_connected && !peer.is_inbound());
     connected.any(|peer| {
         peer.handshake
             .is_some_and(|handshake| handshake.chainwork > own)

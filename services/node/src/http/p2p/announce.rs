@@ -1,49 +1,51 @@
 //! `POST /p2p/v1/announce`.
 
 use axum::extract::State;
-use axum::http::StatusCode;
-use synod_api::Problem;
-use synod_api::p2p::{Announcements, MAX_ANNOUNCED_BLOCKS, MAX_ANNOUNCED_TRANSACTIONS};
-use synod_primitives::{BlockHash, Wtxid};
+use synod_api::p2p::{Announcement, MAX_ANNOUNCED_TRANSACTIONS, Wanted};
+use synod_api::{HashHex, Problem};
+use synod_primitives::Wtxid;
 use synod_service::{ApiError, Json};
 
+use super::seat::Seat;
 use crate::state::AppState;
 
-/// Notes what a peer has; it is fetched from the peer's own URL when it is wanted.
+/// Hears of transactions and says which are wanted.
 #[utoipa::path(
-    post, path = "/p2p/v1/announce", tag = "p2p", operation_id = "hearAnnouncements",
-    summary = "Announce blocks and transactions",
-    description = "Tells this node of blocks and transactions. What it lacks it fetches from the \
-                   peer; a peer without a URL cannot be asked, so its announcements are ignored.",
-    request_body = Announcements,
+    post, path = "/p2p/v1/announce", tag = "p2p", operation_id = "hearAnnouncement",
+    summary = "Announce transactions",
+    description = "Tells this node of transactions. It answers which of them the sender is to post, \
+                   and which it is to announce again since they are asked of another peer.",
+    request_body = Announcement,
     responses(
-        (status = 202, description = "Noted"),
+        (status = 200, description = "What is wanted", body = Wanted),
         (status = 400, description = "The body is not understood", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "The sender has not shaken hands", body = Problem, content_type = "application/problem+json"),
+        (status = 401, description = "The sender has not shaken hands", body = Problem, content_type = "application/problem+json"),
     )
 )]
-pub(crate) async fn hear_announcements(
+pub(crate) async fn hear_announcement(
     State(state): State<AppState>,
-    Json(news): Json<Announcements>,
-) -> Result<StatusCode, ApiError> {
-    if news.blocks.len() > MAX_ANNOUNCED_BLOCKS
-        || news.transactions.len() > MAX_ANNOUNCED_TRANSACTIONS
-    {
+    Seat(peer): Seat,
+    Json(news): Json<Announcement>,
+) -> Result<Json<Wanted>, ApiError> {
+    if news.transactions.len() > MAX_ANNOUNCED_TRANSACTIONS {
         return Err(ApiError::bad_request("Too much is announced at once."));
     }
-    let blocks: Vec<BlockHash> = news
-        .blocks
-        .iter()
-        .map(|it| BlockHash::from_bytes(it.hash.to_internal()))
-        .collect();
-    let transactions = news
+    let wtxids: Vec<Wtxid> = news
         .transactions
         .iter()
         .map(|it| Wtxid::from_bytes(it.to_internal()))
         .collect();
-    if state.peers.heard(news.node_id, &blocks, transactions) {
-        return Ok(StatusCode::ACCEPTED);
-    }
-    let detail = "Shake hands first, and say where you listen.";
-    Err(ApiError::new(StatusCode::NOT_FOUND, "unknown-peer", detail))
+    state.peers.count(peer, 32 * wtxids.len(), 0);
+    let wanted = state.peers.hear_inventory(peer, &wtxids);
+    Ok(Json(Wanted {
+        send: hex(&wanted.send),
+        retry: hex(&wanted.retry),
+    }))
+}
+
+pub(super) fn hex(wtxids: &[Wtxid]) -> Vec<HashHex> {
+    wtxids
+        .iter()
+        .map(|it| HashHex::from_internal(it.to_bytes()))
+        .collect()
 }

@@ -13,6 +13,8 @@ use synod_primitives::BlockHash;
 use synod_service::{ApiError, Json};
 use synod_store::{Reader, StoreError};
 
+use super::budget;
+use super::seat::{From, Session};
 use crate::error;
 use crate::state::AppState;
 
@@ -27,17 +29,22 @@ use crate::state::AppState;
     responses(
         (status = 200, description = "Blocks", body = Vec<u8>, content_type = "application/octet-stream"),
         (status = 400, description = "The body is not understood", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "The sender was sent too much lately", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "Too many requests wait", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub(crate) async fn send_blocks(
     State(state): State<AppState>,
+    From(address): From,
+    Session(session): Session,
     Json(request): Json<BlocksRequest>,
 ) -> Result<Response, ApiError> {
     if request.hashes.len() > MAX_REQUESTED_BLOCKS {
         let detail = format!("At most {MAX_REQUESTED_BLOCKS} blocks are asked for at once.");
         return Err(ApiError::bad_request(detail));
     }
+    budget::check(&state, address)?;
+    let peer = session.and_then(|it| state.peers.find_session(it));
     let hashes = request
         .hashes
         .iter()
@@ -52,19 +59,23 @@ pub(crate) async fn send_blocks(
         Ok(hashes.into_iter().take_while(has_block).collect::<Vec<_>>())
     });
     let hashes = there.await.map_err(error::unavailable)?;
-    let start = (state.reader.clone(), hashes.into_iter(), 0);
-    let frames = stream::try_unfold(start, |(reader, mut hashes, sent)| async move {
+    let start = (state, hashes.into_iter(), 0);
+    let frames = stream::try_unfold(start, move |(state, mut hashes, sent)| async move {
         let Some(hash) = hashes.next() else {
             return Ok(None);
         };
         if sent >= wire::BLOCKS_ANSWER_BYTES {
             return Ok(None);
         }
-        let Some(frame) = load_frame(&reader, hash).await? else {
+        let Some(frame) = load_frame(&state.reader, hash).await? else {
             return Ok(None);
         };
+        state.peers.spend_upload(address, frame.len());
+        if let Some(peer) = peer {
+            state.peers.count(peer, 0, frame.len());
+        }
         let sent = sent + frame.len();
-        Ok::<_, StoreError>(Some((frame, (reader, hashes, sent))))
+        Ok::<_, StoreError>(Some((frame, (state, hashes, sent))))
     });
     Ok((
         [(CONTENT_TYPE, "application/octet-stream")],

@@ -11,6 +11,7 @@ use synod_gossip::wire;
 use synod_primitives::Wtxid;
 use synod_service::{ApiError, Json};
 
+use super::seat::Session;
 use crate::state::AppState;
 
 /// The bytes of transactions in one answer past which no further one is added.
@@ -30,6 +31,7 @@ const ANSWER_BYTES: usize = 8 << 20;
 )]
 pub(crate) async fn send_transactions(
     State(state): State<AppState>,
+    Session(session): Session,
     Json(request): Json<TransactionsRequest>,
 ) -> Result<Response, ApiError> {
     if request.wtxids.len() > MAX_REQUESTED_TRANSACTIONS {
@@ -49,6 +51,11 @@ pub(crate) async fn send_transactions(
                 wire::write_frame(&mut body, entry.transaction().raw());
             }
         }
+    }
+    if let Some(peer) = session.and_then(|it| state.peers.find_session(it)) {
+        state
+            .peers
+            .count(peer, 32 * request.wtxids.len(), body.len());
     }
     Ok(([(CONTENT_TYPE, "application/octet-stream")], body).into_response())
 }

@@ -32,7 +32,7 @@ pub(crate) async fn add_peer(
         .map_err(|error| ApiError::bad_request(format!("{error}.")))?;
     let id = state
         .peers
-        .add(url, true)
+        .add(url)
         .map_err(|error| ApiError::conflict("too-many-peers", format!("{error}.")))?;
     let peer = state.peers.list().into_iter().find(|peer| peer.id == id);
     let peer =

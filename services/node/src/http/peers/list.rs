@@ -21,7 +21,8 @@ pub(crate) struct PeerList {
 #[utoipa::path(
     get, path = "/v1/peers", tag = "peers", operation_id = "listPeers",
     summary = "List peers",
-    description = "All peers that this node speaks to, oldest first.",
+    description = "All peers, oldest first: those that this node speaks to by their URL, and those that came by \
+                   themselves.",
     security(("bearer" = [])),
     responses(
         (status = 200, description = "The peers", body = PeerList),
@@ -38,10 +39,18 @@ pub(super) fn body(peer: PeerState) -> PeerBody {
     let theirs = peer.handshake.as_ref();
     PeerBody {
         id: peer.id,
-        url: Some(peer.url.to_string()),
-        direction: PeerDirection::Outbound,
+        url: peer
+            .url
+            .clone()
+            .or_else(|| peer.announced())
+            .map(|it| it.to_string()),
+        direction: if peer.is_inbound() {
+            PeerDirection::Inbound
+        } else {
+            PeerDirection::Outbound
+        },
         is_connected: peer.is_connected,
-        is_configured: peer.is_configured,
+        is_configured: peer.is_configured(),
         agent: theirs.map(|it| it.agent.clone()),
         height: theirs.map(|it| it.height),
         best_block_hash: theirs.map(|it| it.best_block_hash),

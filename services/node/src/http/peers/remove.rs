@@ -11,7 +11,7 @@ use crate::state::AppState;
 #[utoipa::path(
     delete, path = "/v1/peers/{id}", tag = "peers", operation_id = "removePeer",
     summary = "Drop a peer",
-    description = "Ends the session with a peer. A peer that shakes hands again is added again.",
+    description = "Ends the session with a peer; where it listens is not asked again until it is added. It may still come by itself.",
     security(("bearer" = [])),
     params(("id" = u64, Path, description = "The peer's number")),
     responses(

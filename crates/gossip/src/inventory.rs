@@ -1,0 +1,233 @@
+//! Which transaction is asked of whom, and which are not worth asking for.
+//!
+//! Invariant: a transaction is asked of one peer at a time and for a limited time only, so
+//! that nobody who announces and never delivers can keep it from a node. A peer that
+//! announces meanwhile is told to offer it again.
+//!
+//! Everything is a function of what came in and of the times that came with it, in
+//! milliseconds of any clock that never goes back.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use synod_primitives::{BlockHash, Wtxid};
+
+use crate::table::PeerId;
+
+/// How long a peer may take to deliver a transaction before another is asked, in
+/// milliseconds (Core 28 waits 60 s: `GETDATA_TX_INTERVAL`; peers here offer again sooner).
+pub const TRANSACTION_TIMEOUT_MS: u64 = 2_000;
+/// The most transactions asked of one peer at once.
+pub const MAX_IN_FLIGHT: usize = 1000;
+/// The most ids of refused transactions in one of the filter's two halves (Core 28 keeps the
+/// last 120,000).
+pub const MAX_REFUSED: usize = 60_000;
+
+/// What to say to a peer that announced transactions.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Wanted {
+    /// Those to send.
+    pub send: Vec<Wtxid>,
+    /// Those that are asked of another peer: to be offered again.
+    pub retry: Vec<Wtxid>,
+}
+
+/// The transactions that are on their way.
+#[derive(Debug, Default)]
+pub struct TransactionRequests {
+    asked: HashMap<Wtxid, Asked>,
+    by_peer: BTreeMap<PeerId, BTreeSet<Wtxid>>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Asked {
+    peer: PeerId,
+    until: u64,
+}
+
+impl TransactionRequests {
+    /// Decides on transactions that a peer announced and that the node does not have.
+    pub fn announced(&mut self, peer: PeerId, wtxids: &[Wtxid], now: u64) -> Wanted {
+        let mut wanted = Wanted::default();
+        for wtxid in wtxids {
+            match self.asked.get(wtxid).copied() {
+                Some(asked) if asked.peer == peer && now < asked.until => continue,
+                Some(asked) if now < asked.until => {
+                    wanted.retry.push(*wtxid);
+                    continue;
+                }
+                Some(asked) => self.release(asked.peer, wtxid),
+                None => {}
+            }
+            let mine = self.by_peer.entry(peer).or_default();
+            if mine.len() >= MAX_IN_FLIGHT {
+                self.asked.retain(|_, asked| now < asked.until);
+                let asked = &self.asked;
+                mine.retain(|wtxid| asked.contains_key(wtxid));
+            }
+            if mine.len() >= MAX_IN_FLIGHT {
+                wanted.retry.push(*wtxid);
+                continue;
+            }
+            mine.insert(*wtxid);
+            let until = now + TRANSACTION_TIMEOUT_MS;
+            self.asked.insert(*wtxid, Asked { peer, until });
+            wanted.send.push(*wtxid);
+        }
+        wanted
+    }
+
+    fn release(&mut self, peer: PeerId, wtxid: &Wtxid) {
+        if let Some(list) = self.by_peer.get_mut(&peer) {
+            list.remove(wtxid);
+        }
+        self.asked.remove(wtxid);
+    }
+
+    /// Takes in a transaction; says whether it was asked of this peer.
+    pub fn arrived(&mut self, peer: PeerId, wtxid: Wtxid) -> bool {
+        let was_asked = self.asked.get(&wtxid).is_some_and(|it| it.peer == peer);
+        if was_asked {
+            self.release(peer, &wtxid);
+        }
+        was_asked
+    }
+
+    /// Forgets a peer that left.
+    pub fn forget(&mut self, peer: PeerId) {
+        for wtxid in self.by_peer.remove(&peer).unwrap_or_default() {
+            self.asked.remove(&wtxid);
+        }
+    }
+
+    /// Returns how many transactions are asked for.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.asked.len()
+    }
+
+    /// Says whether none is.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.asked.is_empty()
+    }
+}
+
+/// Transactions that were refused lately and are not asked for again until the tip moves.
+///
+/// Two halves: when the newer one is full the older one is forgotten.
+#[derive(Debug, Default)]
+pub struct RefusedTransactions {
+    newer: BTreeSet<Wtxid>,
+    older: BTreeSet<Wtxid>,
+    tip: Option<BlockHash>,
+}
+
+impl RefusedTransactions {
+    /// Remembers a refusal.
+    pub fn insert(&mut self, wtxid: Wtxid) {
+        if self.newer.len() >= MAX_REFUSED {
+            self.older = std::mem::take(&mut self.newer);
+        }
+        self.newer.insert(wtxid);
+    }
+
+    /// Says whether it was refused lately.
+    #[must_use]
+    pub fn contains(&self, wtxid: &Wtxid) -> bool {
+        self.newer.contains(wtxid) || self.older.contains(wtxid)
+    }
+
+    /// Forgets all when the tip is another one: what was refused may be fine now (Core:
+    /// `m_recent_rejects` is reset).
+    pub fn follow(&mut self, tip: BlockHash) {
+        if self.tip != Some(tip) {
+            self.tip = Some(tip);
+            self.newer.clear();
+            self.older.clear();
+        }
+    }
+
+    /// Returns how many are remembered.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.newer.len() + self.older.len()
+    }
+
+    /// Says whether none is.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.newer.is_empty() && self.older.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(n: u32) -> Wtxid {
+        let mut bytes = [0; 32];
+        bytes[..4].copy_from_slice(&n.to_le_bytes());
+        Wtxid::from_bytes(bytes)
+    }
+
+    fn ids(range: std::ops::Range<u32>) -> Vec<Wtxid> {
+        range.map(id).collect()
+    }
+
+    #[test]
+    fn p05_who_announces_and_never_delivers_holds_a_transaction_two_seconds() {
+        let mut requests = TransactionRequests::default();
+        assert_eq!(requests.announced(1, &ids(0..2), 0).send, ids(0..2));
+        let second = requests.announced(2, &ids(0..2), 10);
+        assert_eq!((second.send, second.retry), (vec![], ids(0..2)));
+        let again = requests.announced(1, &ids(0..2), 20);
+        assert_eq!(
+            again,
+            Wanted::default(),
+            "the same peer gains nothing by repeating"
+        );
+        let late = requests.announced(2, &ids(0..2), TRANSACTION_TIMEOUT_MS);
+        assert_eq!((late.send, late.retry), (ids(0..2), vec![]));
+        assert!(
+            !requests.arrived(1, id(0)),
+            "it is asked of another peer now"
+        );
+        assert!(requests.arrived(2, id(0)));
+        assert!(!requests.arrived(2, id(0)), "once");
+        requests.forget(2);
+        assert!(requests.is_empty());
+    }
+
+    #[test]
+    fn p06_a_storm_of_ids_makes_no_more_requests_than_the_limit() {
+        let mut requests = TransactionRequests::default();
+        let wanted = requests.announced(1, &ids(0..50_000), 0);
+        assert_eq!(wanted.send.len(), MAX_IN_FLIGHT);
+        assert_eq!(wanted.retry.len(), 50_000 - MAX_IN_FLIGHT);
+        assert_eq!(requests.len(), MAX_IN_FLIGHT);
+        // Another peer is not hindered, and time sets the first one free.
+        assert_eq!(
+            requests.announced(2, &ids(60_000..60_100), 0).send.len(),
+            100
+        );
+        let later = requests.announced(1, &ids(70_000..70_100), TRANSACTION_TIMEOUT_MS);
+        assert_eq!(later.send.len(), 100);
+        assert_eq!(requests.len(), 100, "what was not delivered is forgotten");
+    }
+
+    #[test]
+    fn refused_transactions_are_bounded_and_forgotten_with_the_tip() {
+        let mut refused = RefusedTransactions::default();
+        refused.follow(BlockHash::from_bytes([7; 32]));
+        for n in 0..200_000 {
+            refused.insert(id(n));
+        }
+        assert!(refused.len() <= 2 * MAX_REFUSED);
+        assert!(refused.contains(&id(199_999)) && refused.contains(&id(199_999 - 60_000)));
+        assert!(!refused.contains(&id(0)));
+        refused.follow(BlockHash::from_bytes([7; 32]));
+        assert!(!refused.is_empty());
+        refused.follow(BlockHash::from_bytes([8; 32]));
+        assert!(refused.is_empty());
+    }
+}

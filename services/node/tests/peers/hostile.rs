@@ -1,0 +1,177 @@
+//! Peers that answer what no honest peer answers.
+
+use std::convert::Infallible;
+use std::sync::atomic::Ordering;
+
+use axum::body::Body;
+use axum::http::StatusCode;
+use axum::response::Redirect;
+use axum::routing::post;
+use bytes::Bytes;
+use futures_util::stream;
+use serde_json::json;
+
+use crate::kit::{boast, serve, start, start_with_peers, trap, until};
+
+/// What a node says of a peer whose answer to a question for headers is this.
+async fn verdict_on(answer: axum::routing::MethodRouter) -> (String, u64) {
+    let router = axum::Router::new()
+        .route("/p2p/v1/handshake", post(boast))
+        .route("/p2p/v1/headers", answer);
+    let url = serve(router).await;
+    let node = start_with_peers(&[&url]).await;
+    until(async || node.peers().await[0]["last_error"].is_string()).await;
+    let peer = node.peers().await.remove(0);
+    assert_eq!(node.mine(1).await.len(), 1, "the node lives");
+    node.stop().await;
+    let why = peer["last_error"].as_str().expect("a reason").to_owned();
+    (why, peer["misbehavior"].as_u64().expect("points"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p18_a_redirect_is_not_followed() {
+    let (target, visited) = trap().await;
+    let redirect = move || async move { Redirect::temporary(&target) };
+    let (why, points) = verdict_on(post(redirect)).await;
+    assert!(why.starts_with("the peer answered 307"), "{why}");
+    assert_eq!(points, 0, "it is of no use, but breaks no rule");
+    assert!(!visited.load(Ordering::SeqCst));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p18_an_answer_of_another_kind_is_not_read() {
+    let (why, points) = verdict_on(post(|| async { "<html>" })).await;
+    assert!(why.contains("application/octet-stream"), "{why}");
+    assert!(points >= 20);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p18_an_answer_without_end_is_cut_off() {
+    let endless = || async {
+        let chunk = Bytes::from(vec![0; 1 << 16]);
+        let chunks = stream::repeat_with(move || Ok::<_, Infallible>(chunk.clone()));
+        (
+            [("content-type", "application/octet-stream")],
+            Body::from_stream(chunks),
+        )
+    };
+    let (why, points) = verdict_on(post(endless)).await;
+    assert!(why.contains("past its limit"), "{why}");
+    assert!(points >= 20);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p18_junk_for_headers_is_misbehaviour() {
+    let junk = || async { ([("content-type", "application/octet-stream")], vec![7; 100]) };
+    let (_, points) = verdict_on(post(junk)).await;
+    assert!(points >= 20);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p18_an_error_of_a_megabyte_is_cut_short() {
+    let error = || async { (StatusCode::INTERNAL_SERVER_ERROR, "e".repeat(1 << 20)) };
+    let (why, points) = verdict_on(post(error)).await;
+    assert!(why.len() < 300, "{why}");
+    assert_eq!(points, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p19_a_node_that_is_told_of_itself_notices() {
+    let node = start().await;
+    let itself = json!({ "node_id": "00".repeat(16) });
+    let (status, body) = node.greet_as(itself).await;
+    assert_eq!(status, 200);
+    let own = json!({ "node_id": body["node_id"] });
+    let (status, body) = node.greet_as(own).await;
+    assert_eq!((status, &body["code"]), (409, &json!("self-connection")));
+
+    let answer = node
+        .http
+        .post(format!("{}/v1/peers", node.url))
+        .bearer_auth(node.token())
+        .json(&json!({ "url": node.url }))
+        .send()
+        .await;
+    assert_eq!(answer.expect("an answer").status().as_u16(), 201);
+    let sees_itself = async || {
+        let peers = node.peers().await;
+        let peer = peers.iter().find(|it| it["is_configured"] == true);
+        peer.is_some_and(|it| {
+            it["last_error"]
+                .as_str()
+                .is_some_and(|it| it.contains("itself"))
+        })
+    };
+    until(sees_itself).await;
+    assert_eq!(
+        node.client.chain().await.expect("the chain").peer_count,
+        1,
+        "the stranger"
+    );
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p20_clocks_of_peers_are_not_followed() {
+    let node = start().await;
+    let before = node.client.chain().await.expect("the chain");
+    for time in [0, 1, u64::MAX, i64::MAX.unsigned_abs()] {
+        let (status, _) = node.greet_as(json!({ "time": time })).await;
+        assert_eq!(status, 200, "{time}");
+    }
+    for time in [
+        json!(-1),
+        json!(i64::MIN),
+        json!(1.5),
+        json!("1"),
+        json!(null),
+    ] {
+        let (status, _) = node.greet_as(json!({ "time": time })).await;
+        assert_eq!(status, 422, "{time}");
+    }
+    let after = node.client.chain().await.expect("the chain");
+    assert_eq!(
+        (before.median_time, before.height),
+        (after.median_time, after.height)
+    );
+    let block = node.mine(1).await[0];
+    let block = node.client.block_raw(block).await.expect("the block");
+    let block = synod_primitives::Block::decode(&block).expect("a block");
+    let now = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .expect("after 1970");
+    assert!(now.as_secs().abs_diff(block.header().time.into()) < 7200);
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p24_another_chain_and_another_version_are_refused_at_the_greeting() {
+    let node = start().await;
+    let (status, body) = node.greet_as(json!({ "chain_id": "11".repeat(32) })).await;
+    assert_eq!((status, &body["code"]), (409, &json!("other-chain")));
+    for version in [0_u32, 2, u32::MAX] {
+        let (status, body) = node.greet_as(json!({ "protocol_version": version })).await;
+        assert_eq!((status, &body["code"]), (409, &json!("other-version")));
+    }
+    let (status, _) = node.greet_as(json!({ "agent": "a".repeat(65) })).await;
+    assert_eq!(status, 400);
+    let (status, _) = node.greet_as(json!({ "height": -1 })).await;
+    assert_eq!(status, 422);
+    let (status, _) = node.greet_as(json!({ "height": 4_294_967_296_u64 })).await;
+    assert_eq!(status, 422);
+    assert_eq!(node.peers().await.len(), 0);
+
+    let other = |axum::Json(mut greeting): axum::Json<serde_json::Value>| async move {
+        greeting["chain_id"] = "11".repeat(32).into();
+        axum::Json(greeting)
+    };
+    let url = serve(axum::Router::new().route("/p2p/v1/handshake", post(other))).await;
+    let two = start_with_peers(&[&url]).await;
+    until(async || {
+        let why = two.peers().await[0]["last_error"].clone();
+        why.as_str().is_some_and(|it| it.contains("another chain"))
+    })
+    .await;
+    two.stop().await;
+    node.stop().await;
+}

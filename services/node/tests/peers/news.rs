@@ -1,0 +1,264 @@
+//! Transactions and blocks on their way, and addresses.
+
+use serde_json::json;
+use synod_api::HashHex;
+use synod_gossip::{CompactBlock, wire};
+use synod_primitives::Block;
+
+use crate::kit::{
+    OCTETS, Starter, TestNode, UNREACHABLE, raw, spend, start, start_with_peers, until, until_at,
+};
+
+/// Spends the first coinbase output of a node's chain.
+async fn payment(node: &TestNode, block: HashHex, fee: u64) -> synod_primitives::Transaction {
+    let raw = node.client.block_raw(block).await.expect("the block");
+    let block = Block::decode(&raw).expect("a block");
+    spend(block.transactions()[0].outpoint(0), 5_000_000_000 - fee)
+}
+
+async fn submit(node: &TestNode, transaction: &synod_primitives::Transaction) -> HashHex {
+    let taken = node
+        .client
+        .submit_transaction(transaction.raw().clone())
+        .await;
+    taken.expect("the mempool takes it").txid
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn transactions_reach_peers_both_ways_and_are_mined_on_either_side() {
+    let one = start().await;
+    let mined = one.mine(102).await;
+    let hidden = Starter {
+        peer: vec![one.url.clone()],
+        announce: Some(UNREACHABLE.to_owned()),
+        ..Starter::default()
+    };
+    let hidden = hidden.start().await;
+    until_at(&hidden, one.tip().await).await;
+    listening(&one).await;
+    let from_one = submit(&one, &payment(&one, mined[0], 1000).await).await;
+    until(async || hidden.has_transaction(from_one).await).await;
+    let from_hidden = submit(&hidden, &payment(&one, mined[1], 1000).await).await;
+    until(async || one.has_transaction(from_hidden).await).await;
+    // The block travels by short ids: both transactions are known on the other side.
+    hidden.mine(1).await;
+    until_at(&one, hidden.tip().await).await;
+    one.mine(1).await;
+    until_at(&hidden, one.tip().await).await;
+    let mempool = one.client.mempool().await.expect("the mempool");
+    assert_eq!(mempool.transactions, 0);
+    hidden.stop().await;
+    one.stop().await;
+}
+
+/// Waits until a peer reads the node's stream.
+async fn listening(node: &TestNode) {
+    until(async || {
+        let peers = node.peers().await;
+        peers
+            .iter()
+            .any(|it| it["direction"] == "inbound" && it["bytes_sent"].as_u64() > Some(0))
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_block_of_unknown_transactions_is_filled_in() {
+    let one = start().await;
+    let mined = one.mine(102).await;
+    let transaction = payment(&one, mined[0], 1000).await;
+    submit(&one, &transaction).await;
+    let block = one.mine(1).await[0];
+    let block = one.client.block_raw(block).await.expect("the block");
+    let block = Block::decode(&block).expect("a block");
+
+    // The other node has all but the last block, and no mempool.
+    let two = start().await;
+    for height in 1..=102 {
+        let hash = mined[height - 1];
+        let raw = one.client.block_raw(hash).await.expect("the block");
+        two.client.submit_block(raw).await.expect("taken in");
+    }
+    let session = two.session().await;
+    let compact = CompactBlock::of(&block, raw(b""), 7);
+    let (status, answer) = two.post_octets(&session, "compact", compact.encode()).await;
+    assert_eq!(
+        (status, &answer["status"]),
+        (200, &json!("missing")),
+        "{answer}"
+    );
+    assert_eq!(answer["missing"], json!([1]));
+    let mut body = Vec::new();
+    wire::write_frame(&mut body, transaction.raw());
+    let route = format!("compact/{}/fill", block.hash());
+    let (status, answer) = two.post_octets(&session, &route, body.clone()).await;
+    assert_eq!(
+        (status, &answer["status"]),
+        (200, &json!("accepted")),
+        "{answer}"
+    );
+    assert_eq!(two.tip().await, one.tip().await);
+    let (_, answer) = two.post_octets(&session, "compact", compact.encode()).await;
+    assert_eq!(answer["status"], "known");
+    two.stop().await;
+    one.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p21_a_compact_block_with_wrong_transactions_poisons_nothing_and_blames_nobody() {
+    let one = start().await;
+    let mined = one.mine(102).await;
+    let honest = payment(&one, mined[0], 1000).await;
+    submit(&one, &honest).await;
+    let hash = one.mine(1).await[0];
+    let raw_block = one.client.block_raw(hash).await.expect("the block");
+    let block = Block::decode(&raw_block).expect("a block");
+    let two = start().await;
+    for hash in &mined {
+        let raw = one.client.block_raw(*hash).await.expect("the block");
+        two.client.submit_block(raw).await.expect("taken in");
+    }
+    let session = two.session().await;
+    let compact = CompactBlock::of(&block, raw(b""), 7).encode();
+    let (_, answer) = two.post_octets(&session, "compact", compact.clone()).await;
+    assert_eq!(answer["status"], "missing");
+    // The right transaction with another witness: the Merkle root holds, the commitment does not.
+    let mut input = honest.inputs()[0].clone();
+    input.witness = synod_primitives::Witness::from_items(&[vec![1], vec![0x51, 0x75, 0x51]]);
+    let twin = synod_primitives::Transaction::new(2, vec![input], honest.outputs().to_vec(), 0);
+    assert_eq!(twin.txid(), honest.txid());
+    for wrong in [twin.raw().clone(), raw(b"junk")] {
+        two.post_octets(&session, "compact", compact.clone()).await;
+        let mut body = Vec::new();
+        wire::write_frame(&mut body, &wrong);
+        let route = format!("compact/{}/fill", block.hash());
+        let (status, answer) = two.post_octets(&session, &route, body).await;
+        assert_eq!(
+            (status, &answer["status"]),
+            (200, &json!("whole")),
+            "{answer}"
+        );
+    }
+    assert_eq!(two.peers().await[0]["misbehavior"], 0);
+    let route = format!("compact/{}/whole", block.hash());
+    let (status, answer) = two.post_octets(&session, &route, raw_block.to_vec()).await;
+    assert_eq!(
+        (status, &answer["status"]),
+        (200, &json!("accepted")),
+        "{answer}"
+    );
+    assert_eq!(two.tip().await, one.tip().await);
+    two.stop().await;
+    one.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p04_blocks_and_transactions_that_nobody_asked_for_change_nothing() {
+    let one = start().await;
+    let mined = one.mine(102).await;
+    let two = start().await;
+    let session = two.session().await;
+    let mut body = Vec::new();
+    let raw = one.client.block_raw(mined[0]).await.expect("the block");
+    wire::write_frame(&mut body, &raw);
+    let (status, answer) = two.post_octets(&session, "push/blocks", body).await;
+    assert_eq!((status, &answer["send"]), (200, &json!([])));
+    let route = format!("compact/{}/whole", mined[0]);
+    let (_, answer) = two.post_octets(&session, &route, raw.to_vec()).await;
+    assert_eq!(answer["status"], "declined");
+    assert_eq!(two.tip().await.0, 0);
+
+    let transaction = payment(&one, mined[0], 1000).await;
+    let session = one.session().await;
+    let mut body = Vec::new();
+    wire::write_frame(&mut body, transaction.raw());
+    let (status, _) = one
+        .post_octets(&session, "push/transactions", body.clone())
+        .await;
+    assert_eq!(status, 200);
+    let txid = HashHex::from_internal(transaction.txid().to_bytes());
+    assert!(!one.has_transaction(txid).await);
+    let wtxid = HashHex::from_internal(transaction.wtxid().to_bytes());
+    let news = json!({ "transactions": [wtxid] });
+    let (_, wanted) = one.post_json(&session, "announce", &news).await;
+    assert_eq!(wanted["send"], json!([wtxid]));
+    one.post_octets(&session, "push/transactions", body).await;
+    assert!(one.has_transaction(txid).await, "asked for, it is taken");
+    two.stop().await;
+    one.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn addresses_are_passed_on_and_kept_for_the_next_start() {
+    let one = start().await;
+    let two = start_with_peers(&[&one.url]).await;
+    // A third node that knows the first only learns of the second and speaks to it.
+    until(async || {
+        one.peers()
+            .await
+            .iter()
+            .any(|it| it["direction"] == "outbound")
+    })
+    .await;
+    let three = start_with_peers(&[&one.url]).await;
+    until(async || {
+        let peers = three.peers().await;
+        peers
+            .iter()
+            .any(|it| it["direction"] == "outbound" && it["url"] == two.url.as_str())
+    })
+    .await;
+    let data = three.stop().await;
+    let again = Starter {
+        data: Some(data),
+        ..Starter::default()
+    };
+    let again = again.start().await;
+    until(async || {
+        let peers = again.peers().await;
+        peers
+            .iter()
+            .any(|it| it["direction"] == "outbound" && it["is_connected"] == true)
+    })
+    .await;
+    again.stop().await;
+    two.stop().await;
+    one.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bytes_and_peers_are_counted() {
+    let one = start().await;
+    one.mine(10).await;
+    let two = start_with_peers(&[&one.url]).await;
+    until_at(&two, one.tip().await).await;
+    let peers = two.peers().await;
+    let peer = peers
+        .iter()
+        .find(|it| it["is_configured"] == true)
+        .expect("the peer");
+    assert!(peer["bytes_received"].as_u64() > Some(10 * 200), "{peer}");
+    assert!(peer["bytes_sent"].as_u64() > Some(0), "{peer}");
+    let metrics = two.metrics().await;
+    let value = |name: &str| {
+        let line = metrics
+            .lines()
+            .find(|it| it.starts_with(&format!("{name} ")));
+        line.and_then(|it| it.split(' ').nth(1)?.parse::<u64>().ok())
+    };
+    assert!(value("synod_peers_outbound") >= Some(1), "{metrics}");
+    assert!(
+        value("synod_peers_received_bytes") > Some(10 * 200),
+        "{metrics}"
+    );
+    let session = one.session().await;
+    one.post(&session, "compact", OCTETS, "x").await;
+    assert!(
+        one.peers()
+            .await
+            .iter()
+            .any(|it| it["direction"] == "inbound")
+    );
+    two.stop().await;
+    one.stop().await;
+}
