@@ -82,7 +82,7 @@ impl NodePort for ChainPort {
     async fn missing_blocks(&self, best: BlockHash, limit: usize) -> Vec<BlockHash> {
         let missing = self
             .chain
-            .run(move |node, _| Ok(node.chain().missing_blocks(best, limit)));
+            .look(move |node, _| Ok(node.chain().missing_blocks(best, limit)));
         missing.await.unwrap_or_default()
     }
 
@@ -92,9 +92,18 @@ impl NodePort for ChainPort {
             if blocks.len() <= BULK_BLOCKS {
                 return node.submit_blocks(&blocks, now, Durability::Synced);
             }
-            let (bulk, last) = blocks.split_at(blocks.len() - 1);
-            let mut verdicts = node.submit_blocks(bulk, now, Durability::Deferred)?;
-            verdicts.extend(node.submit_blocks(last, now, Durability::Synced)?);
+            // Their headers were judged before they were asked for, so the checks of the blocks
+            // by themselves are worth making ahead.
+            let preparation = Preparation::of(node);
+            let mut pending: Vec<Pending> = blocks
+                .into_iter()
+                .map(|raw| preparation.prepare(raw))
+                .collect();
+            let last = pending.pop();
+            let mut bulk = pending.into_iter().map(Pending::wait);
+            let mut verdicts = node.submit_prepared(&mut bulk, now, Durability::Deferred)?;
+            let mut last = last.into_iter().map(Pending::wait);
+            verdicts.extend(node.submit_prepared(&mut last, now, Durability::Synced)?);
             Ok(verdicts)
         });
         match answer.await {
@@ -114,7 +123,7 @@ impl NodePort for ChainPort {
     }
 
     async fn headers_after(&self, after: BlockHash, limit: usize) -> Option<Vec<(Header, Bytes)>> {
-        let headers = self.chain.run(move |node, _| {
+        let headers = self.chain.look(move |node, _| {
             let tree = node.chain().tree();
             let start = tree.find(after).filter(|id| tree.is_active(*id));
             Ok(start.map(|id| {

@@ -2,5 +2,5 @@
 
 pub mod export;
 pub mod import;
-mod prepare;
+pub(crate) mod prepare;
 pub mod verify;

@@ -12,7 +12,7 @@ use synod_primitives::BlockHash;
 use super::import::{BATCH_BLOCKS, BATCH_BYTES};
 
 /// Where blocks are prepared.
-pub(super) enum Preparation {
+pub(crate) enum Preparation {
     /// On the threads that check scripts.
     Pool(Arc<rayon::ThreadPool>),
     /// On the calling thread, when it is wanted.
@@ -21,7 +21,7 @@ pub(super) enum Preparation {
 
 impl Preparation {
     /// Chooses as the node does for its scripts.
-    pub(super) fn of(node: &Node) -> Self {
+    pub(crate) fn of(node: &Node) -> Self {
         let pool = node.chain().pool();
         if pool.current_num_threads() > 1 {
             Self::Pool(pool)
@@ -31,7 +31,7 @@ impl Preparation {
     }
 
     /// Starts on a block.
-    pub(super) fn prepare(&self, raw: Bytes) -> Pending {
+    pub(crate) fn prepare(&self, raw: Bytes) -> Pending {
         let Self::Pool(pool) = self else {
             return Pending::Later(raw);
         };
@@ -46,14 +46,14 @@ impl Preparation {
 }
 
 /// A block that is or will be prepared.
-pub(super) enum Pending {
+pub(crate) enum Pending {
     Soon(Receiver<PreparedBlock>, Bytes),
     Later(Bytes),
 }
 
 impl Pending {
     /// Waits for the block.
-    pub(super) fn wait(self) -> PreparedBlock {
+    pub(crate) fn wait(self) -> PreparedBlock {
         match self {
             // The sender is lost only when the preparation panicked; then it does so here.
             Self::Soon(receiver, raw) => receiver
