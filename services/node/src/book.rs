@@ -37,7 +37,7 @@ impl BookFile {
             match saved.as_ref().and_then(AddressBook::restore) {
                 Some(book) => return Ok(book),
                 None => {
-                    tracing::warn!(path = %self.path.display(), "the addresses of peers are not readable; starting without")
+                    tracing::warn!(path = %self.path.display(), "addresses of peers are not readable");
                 }
             }
         }

@@ -13,6 +13,7 @@ use synod_store::Reader;
 
 use crate::chain::ChainHandle;
 use crate::state::read;
+use crate::tools::prepare::{Pending, Preparation};
 
 /// Gossip's way to the chain thread.
 #[derive(Clone)]
