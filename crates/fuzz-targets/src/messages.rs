@@ -64,7 +64,7 @@ pub(crate) fn json(bytes: &[u8]) {
         9 => round_trip::<node::Event>(text),
         10 => round_trip::<node::MempoolPage>(text),
         11 => round_trip::<p2p::Handshake>(text),
-        12 => round_trip::<p2p::Announcements>(text),
+        12 => round_trip::<p2p::Announcement>(text),
         13 => round_trip::<miner::MinerStatus>(text),
         14 => round_trip::<wallet::BalanceBody>(text),
         _ => round_trip::<Problem>(text),
