@@ -267,19 +267,16 @@ async fn p03_the_same_bad_block_is_refused_a_thousand_times_and_checked_once() {
     let hash = node.mine(1).await[0];
     let raw = node.client.block_raw(hash).await.expect("the block");
     let block = synod_primitives::Block::decode(&raw).expect("a block");
-    // Two coinbase transactions under a header that commits to them.
-    let twice = vec![
-        block.transactions()[0].clone(),
-        block.transactions()[0].clone(),
-    ];
+    // The coinbase of the block before: its height is not this block's.
+    let transactions = vec![block.transactions()[0].clone()];
     let mut header = headers_on(block.hash(), 1)[0];
-    let draft = synod_primitives::Block::new(header, twice[..1].to_vec());
+    let draft = synod_primitives::Block::new(header, transactions.clone());
     header.merkle_root = synod_primitives::MerkleRoot::from_bytes(draft.merkle_root().hash);
     let target = header.bits.to_target().expect("a target");
     while !target.is_met_by(header.block_hash()) {
         header.nonce += 1;
     }
-    let bad = synod_primitives::Block::new(header, twice[..1].to_vec());
+    let bad = synod_primitives::Block::new(header, transactions);
     let submit = async || {
         let url = format!("{}/v1/blocks", node.url);
         let request = node.http.post(url).header("content-type", OCTETS);
