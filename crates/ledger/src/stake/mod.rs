@@ -11,6 +11,7 @@
 //! | `01` re-delegate | votes | signature, key | pay the same owner in version 2, less the fee cap |
 //! | `02` slash | any with a delegate | two statements | burn the penalty, keep the rest for the owner |
 //! | `03` withdraw | unbonding, when its time is over; votes | signature, key | nothing |
+//! | `04` renew | registrations, under delegated stake | signature, key | register the same program again, less the fee cap |
 //!
 //! *Registrations and votes.* An output of version 2 at index 1 is a registration: the output
 //! at index 0 carries its delegate's anchor, and it has the least amount of a bond. At any

@@ -8,7 +8,7 @@ use synod_seal::{DelegateHash, OwnerHash, StakeKind, StakeProgram};
 
 use super::error::StakeError;
 use super::owner::check_owner;
-use super::rules::{StakeRules, is_registration};
+use super::rules::{REGISTRATION_INDEX, StakeRules, is_registration};
 use super::slash::Slashing;
 use crate::coin::Coin;
 
@@ -26,6 +26,8 @@ pub enum StakeTag {
     Slash,
     /// Takes the coins out.
     Withdraw,
+    /// Renews a candidate's registration, by which it comes back from the bench.
+    Renew,
 }
 
 impl StakeTag {
@@ -37,6 +39,7 @@ impl StakeTag {
             Self::Redelegate => 1,
             Self::Slash => 2,
             Self::Withdraw => 3,
+            Self::Renew => 4,
         }
     }
 
@@ -46,6 +49,7 @@ impl StakeTag {
             [1] => Some(Self::Redelegate),
             [2] => Some(Self::Slash),
             [3] => Some(Self::Withdraw),
+            [4] => Some(Self::Renew),
             _ => None,
         }
     }
@@ -90,6 +94,7 @@ pub fn check_stake_inputs(
         StakeTag::Redelegate => check_redelegate(transaction, &inputs, rules)?,
         StakeTag::Slash => return check_slash(transaction, &inputs, rules),
         StakeTag::Withdraw => {}
+        StakeTag::Renew => check_renew(transaction, &inputs, rules)?,
     }
     let outputs = spent.iter().map(Coin::to_tx_out).collect();
     let context = SpendContext::new(transaction, outputs);
@@ -185,6 +190,7 @@ fn check_way(input: &StakeInput<'_>, height: Height, rules: &StakeRules) -> Resu
         StakeTag::Redelegate => is_vote,
         StakeTag::Slash => !is_vote && input.program.delegate != DelegateHash::ZERO,
         StakeTag::Withdraw => is_vote || !is_bonded,
+        StakeTag::Renew => is_bonded && !is_vote && rules.has_liquid_votes(),
     };
     if !is_allowed {
         return Err(StakeError::Tag);
@@ -263,6 +269,24 @@ fn check_redelegate(
     let made = made_stake(transaction).filter(|(it, _)| it.kind == StakeKind::Bonded);
     let returned = sum_by(made.map(|(it, amount)| (it.owner, amount)))?;
     check_returned(&given, &returned, rules.fee_cap)
+}
+
+/// The coins stay the same delegate's bond, in a registration of a later block.
+///
+/// Security: a new anchor comes with it. The engine lets it take effect two rounds later, so
+/// that nobody can choose a reveal when those of the others are known.
+fn check_renew(
+    transaction: &Transaction,
+    inputs: &[StakeInput<'_>],
+    rules: &StakeRules,
+) -> Result<(), StakeError> {
+    let given = sum_by(inputs.iter().map(|it| (it.program, it.amount)))?;
+    let registers = usize::try_from(REGISTRATION_INDEX).map_err(|_| StakeError::Range)?;
+    let made = transaction.outputs().get(registers).and_then(|output| {
+        let program = StakeProgram::of_script(output.script_pubkey.as_bytes())?;
+        Some((program, output.value))
+    });
+    check_returned(&given, &sum_by(made.into_iter())?, rules.fee_cap)
 }
 
 fn check_slash(

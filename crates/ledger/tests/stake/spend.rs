@@ -171,6 +171,51 @@ fn only_votes_move_to_another_delegate() {
 }
 
 #[test]
+fn a_candidate_renews_its_registration_as_the_same_bond_in_the_same_place() {
+    let renew = |vout, outputs: Vec<TxOut>, engine| {
+        verdict(
+            &one(vout, StakeKind::Bonded, outputs),
+            StakeTag::Renew,
+            engine,
+        )
+    };
+    let own = |sat| own(StakeKind::Bonded, sat);
+    let registration = REGISTRATION_INDEX;
+    assert_eq!(
+        renew(registration, vec![burn(0), own(BOND - CAP)], "dpos"),
+        Ok(())
+    );
+    let short = vec![burn(0), own(BOND - CAP - 1)];
+    assert_eq!(renew(registration, short, "dpos"), Err(StakeError::Value));
+    // A bond at another index is a vote: liquid, and out of reach of a slashing.
+    let as_vote = vec![own(BOND), burn(0), own(BOND)];
+    assert_eq!(renew(registration, as_vote, "dpos"), Err(StakeError::Value));
+    let theirs = program(StakeKind::Bonded, &Owner::new(1), &Delegate::new(7));
+    let for_another = vec![burn(0), stake(theirs, BOND)];
+    assert_eq!(
+        renew(registration, for_another, "dpos"),
+        Err(StakeError::Value)
+    );
+    assert_eq!(
+        renew(registration, vec![burn(0)], "dpos"),
+        Err(StakeError::Value)
+    );
+    assert_eq!(
+        renew(0, vec![burn(0), own(BOND)], "dpos"),
+        Err(StakeError::Tag)
+    );
+    let at_all = vec![burn(0), own(BOND)];
+    assert_eq!(
+        renew(registration, at_all.clone(), "pos"),
+        Err(StakeError::Tag)
+    );
+    let by_another = one(registration, StakeKind::Bonded, at_all);
+    let signed = by_another.signed(&Owner::new(5), StakeTag::Renew);
+    let refused = by_another.check(&signed, 100_000, &rules("dpos"));
+    assert_eq!(refused, Err(StakeError::Owner));
+}
+
+#[test]
 fn unbonding_stake_does_not_unbond_again() {
     let spend = one(
         0,
