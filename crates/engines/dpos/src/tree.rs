@@ -44,6 +44,9 @@ struct Watched {
 pub(crate) struct Tree {
     root: FinalBlock,
     nodes: BTreeMap<BlockHash, Node>,
+    /// The blocks of each height, so that what a new final block leaves behind is found without
+    /// going through all of them.
+    by_height: BTreeMap<Height, BTreeSet<BlockHash>>,
     watched: BTreeMap<SealKey, VecDeque<Watched>>,
     /// Blocks whose slot has not begun, by its time in seconds.
     early: BTreeSet<(u32, BlockHash)>,
@@ -58,6 +61,7 @@ impl Tree {
         let mut tree = Self {
             root,
             nodes: BTreeMap::new(),
+            by_height: BTreeMap::from([(root.height, BTreeSet::from([genesis]))]),
             watched: BTreeMap::new(),
             early: BTreeSet::new(),
         };
@@ -107,6 +111,8 @@ impl Tree {
             in_slot: !is_bootstrap && seal.slot == slot_now,
         };
         self.nodes.insert(block.hash, node);
+        let siblings = self.by_height.entry(block.height).or_default();
+        siblings.insert(block.hash);
         let is_early = now < Millis::from_seconds(node.time.into());
         if is_early && !is_bootstrap && self.early.len() < MAX_EARLY_BLOCKS {
             self.early.insert((node.time, block.hash));
@@ -147,8 +153,12 @@ impl Tree {
 
     /// Drops a block that broke a rule, and all above it.
     pub(crate) fn reject(&mut self, hash: BlockHash) {
-        if hash != self.root.hash && self.nodes.remove(&hash).is_some() {
-            self.retain_connected();
+        if hash == self.root.hash {
+            return;
+        }
+        if let Some(height) = self.nodes.get(&hash).map(|node| node.height) {
+            self.remove(hash, height);
+            self.drop_above(height, BTreeSet::from([hash]));
         }
     }
 
@@ -158,10 +168,26 @@ impl Tree {
             return;
         }
         self.root = root;
-        let is_above = |node: &Node| node.height > root.height;
-        self.nodes
-            .retain(|hash, node| *hash == root.hash || is_above(node));
-        self.retain_connected();
+        let mut left_behind = BTreeSet::new();
+        while let Some(entry) = self.by_height.first_entry() {
+            let height = *entry.key();
+            if height > root.height {
+                break;
+            }
+            let mut hashes = entry.remove();
+            if height == root.height {
+                hashes.remove(&root.hash);
+                left_behind.clone_from(&hashes);
+            }
+            for hash in &hashes {
+                self.nodes.remove(hash);
+            }
+        }
+        let at_root = BTreeSet::from([root.hash]);
+        self.by_height.insert(root.height, at_root);
+        self.drop_above(root.height, left_behind);
+        let nodes = &self.nodes;
+        self.early.retain(|(_, hash)| nodes.contains_key(hash));
         let fixed = root.height;
         self.watched.retain(|_, blocks| {
             blocks.retain(|it| it.block.height > fixed);
@@ -169,21 +195,37 @@ impl Tree {
         });
     }
 
-    /// Drops blocks whose parent is not here any more.
-    fn retain_connected(&mut self) {
-        let mut by_height: Vec<(Height, BlockHash, BlockHash)> = self
-            .nodes
-            .iter()
-            .map(|(hash, node)| (node.height, *hash, node.parent))
-            .collect();
-        by_height.sort_unstable();
-        for (_, hash, parent) in by_height {
-            if hash != self.root.hash && !self.nodes.contains_key(&parent) {
-                self.nodes.remove(&hash);
+    /// Drops what stands on blocks that were dropped at a height.
+    fn drop_above(&mut self, height: Height, mut dropped: BTreeSet<BlockHash>) {
+        let mut height = height;
+        while !dropped.is_empty() {
+            let Some(next) = height.0.checked_add(1).map(Height) else {
+                return;
+            };
+            let siblings = self.by_height.get(&next).into_iter().flatten();
+            let stands_on_dropped = |hash: &&BlockHash| {
+                let node = self.nodes.get(hash);
+                node.is_some_and(|node| dropped.contains(&node.parent))
+            };
+            dropped = siblings.filter(stands_on_dropped).copied().collect();
+            for hash in &dropped {
+                self.remove(*hash, next);
+            }
+            height = next;
+        }
+    }
+
+    fn remove(&mut self, hash: BlockHash, height: Height) {
+        let node = self.nodes.remove(&hash);
+        if let Some(node) = node {
+            self.early.remove(&(node.time, hash));
+        }
+        if let Some(siblings) = self.by_height.get_mut(&height) {
+            siblings.remove(&hash);
+            if siblings.is_empty() {
+                self.by_height.remove(&height);
             }
         }
-        let nodes = &self.nodes;
-        self.early.retain(|(_, hash)| nodes.contains_key(hash));
     }
 
     /// Returns how good the branch that ends here is; `None` when it lacks the final block,

@@ -30,7 +30,7 @@ fn new() -> Box<dyn Engine> {
 
 #[test]
 fn it_keeps_the_contract_of_engines() {
-    let world = eventful(40);
+    let world = eventful(28);
     let script = &world.nodes[0].script;
     contract::check_determinism(&new, script);
     contract::check_disturbed_messages(&new, script, 7, 4);

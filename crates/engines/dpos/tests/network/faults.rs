@@ -11,15 +11,15 @@ use crate::world::World;
 #[test]
 fn with_a_third_away_the_chain_goes_on_nothing_is_final_and_it_recovers() {
     let mut world = World::new(21, 21, 21);
-    world.run_to_slot(4 * 21);
+    world.run_to_slot(3 * 21);
     let (height, last) = (world.nodes[0].height(), world.nodes[0].final_height());
     // 14 are left, 15 are a quorum.
     world.groups[14..].fill(0);
-    world.run_to_slot(10 * 21);
+    world.run_to_slot(7 * 21);
     let node = &world.nodes[0];
     assert_eq!(
         node.height(),
-        height + 6 * 14,
+        height + 4 * 14,
         "two of three slots have a block"
     );
     let stopped = node.final_height();
@@ -28,10 +28,10 @@ fn with_a_third_away_the_chain_goes_on_nothing_is_final_and_it_recovers() {
         "what was sealed while all were there, at most"
     );
     assert!(stopped >= last);
-    world.run_to_slot(12 * 21);
+    world.run_to_slot(8 * 21);
     assert_eq!(world.nodes[0].final_height(), stopped);
     world.heal();
-    world.run_to_slot(16 * 21);
+    world.run_to_slot(12 * 21);
     world.check_finals_agree();
     let tip = world.nodes[0].height();
     assert!(tip - world.nodes[0].final_height() < 29 + 13);

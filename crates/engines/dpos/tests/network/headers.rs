@@ -191,7 +191,7 @@ fn a_block_that_comes_before_its_slot_waits_for_it() {
     let hash = stored.hash;
     let begins = Millis::from_seconds(time(&world, 11).into());
     assert!(world.now < begins);
-    world.know(block);
+    world.know(&block);
     let engine = &mut world.nodes[0].engine;
     let outputs = engine.handle(Millis(begins.0 - 500), Input::Stored(stored.into()));
     let timer = outputs.iter().find_map(|it| match it {
@@ -210,4 +210,40 @@ fn a_block_that_comes_before_its_slot_waits_for_it() {
     assert!(outputs.contains(&Output::Connect(hash)));
     let node = &world.nodes[0];
     assert!(node.engine.prefers(&new, &old));
+}
+
+#[test]
+fn a_leaders_block_that_states_what_is_false_is_rejected_and_the_tip_stays() {
+    let mut world = world();
+    let tip = world.nodes[0].tip();
+    let (block, height) = changed(&world, |seal| seal.reveal[0] ^= 1);
+    world.now = Millis::from_seconds(time(&world, 11).into());
+    let hash = world.know(&block);
+    let held = world.nodes[0].engine.held_items();
+    // Its seat is right, so it is stored; only connecting shows the reveal.
+    world.deliver(0, 1, hash);
+    let node = &world.nodes[0];
+    assert_eq!(node.tip(), tip);
+    assert_eq!(node.refused.get(&hash), Some(&HeaderError::Reveal));
+    let rejected = node
+        .script
+        .iter()
+        .filter(|(_, input)| *input == Input::Rejected(hash));
+    assert_eq!(rejected.count(), 1);
+    assert!(
+        node.engine.held_items() <= held + 1,
+        "watched, and nothing else"
+    );
+    let (new, old) = (node.end(hash, &world.blocks), node.end(tip, &world.blocks));
+    assert!(!node.engine.prefers(&new, &old));
+    assert_eq!(new.height, Height(height));
+    // The chain goes on without it.
+    world.run_to_slot(16);
+    assert_eq!(world.nodes[0].height(), height - 1 + 6);
+    assert!(
+        world
+            .nodes
+            .iter()
+            .all(|it| it.tip() == world.nodes[0].tip())
+    );
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use k256::schnorr::SigningKey;
 use synod_engine::{Connected, StoredBlock};
 use synod_engine_dpos::{JailRule, Settings};
@@ -163,7 +164,8 @@ fn payment(salt: u8) -> Transaction {
 
 /// A block with what a ledger would say about it.
 pub(crate) struct Known {
-    pub(crate) block: Block,
+    /// What travels beside the header.
+    pub(crate) proof: Bytes,
     pub(crate) stored: Arc<StoredBlock>,
     pub(crate) stake: Arc<StakeChange>,
     /// Which of the world's stake transactions the chain up to here holds.

@@ -131,10 +131,11 @@ impl Node {
             self.refused.insert(hash, self.refused[&parent]);
             return Vec::new();
         }
-        let proof = self.engine.proof_of(&known.block);
         let parent_header = blocks.get(&parent).map(|it| it.stored.header);
         let ancestry = Parent(parent_header.unwrap_or(*synod_chainspec::genesis_block().header()));
-        let checked = self.engine.check_header(&header, &proof, height, &ancestry);
+        let checked = self
+            .engine
+            .check_header(&header, &known.proof, height, &ancestry);
         if let Err(error) = checked {
             self.refused.insert(hash, error);
             return Vec::new();

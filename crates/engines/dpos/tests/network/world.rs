@@ -109,7 +109,7 @@ impl World {
             seal.prevoted = Height(0);
             let time = self.settings.bootstrap_time + height;
             let block = key.block(parent, height, time, &seal, 0);
-            parent = self.know(block);
+            parent = self.know(&block);
             blocks.push(parent);
         }
         for node in 0..self.nodes.len() {
@@ -123,13 +123,13 @@ impl World {
     }
 
     /// Takes in a block that somebody has made, and checks it as every node would.
-    pub(crate) fn know(&mut self, block: Block) -> BlockHash {
+    pub(crate) fn know(&mut self, block: &Block) -> BlockHash {
         let header = *block.header();
         let parent = self.blocks.get(&header.previous_block_hash);
         let height = parent.map_or(1, |it| it.stored.height.0 + 1);
         let seal = find_seal(&block.transactions()[0]).expect("a seal");
         let engine = &self.nodes[0].engine;
-        let proof = engine.proof_of(&block);
+        let proof = engine.proof_of(block);
         engine
             .check_header_alone(&header, &proof)
             .expect("only well-formed blocks are made");
@@ -151,10 +151,10 @@ impl World {
                 change.guilty.extend(&part.guilty);
             }
         }
-        let stored = StoredBlock::new(&block, Height(height)).expect("a coinbase");
+        let stored = StoredBlock::new(block, Height(height)).expect("a coinbase");
         let hash = stored.hash;
         let known = Known {
-            block,
+            proof,
             stored: Arc::new(stored),
             stake: Arc::new(change),
             included: Arc::new(included),
@@ -262,7 +262,7 @@ impl World {
                 Wish::Build(proposal) => self.build(node, &proposal),
                 Wish::Spread(hash, block) => {
                     if let Some(block) = block {
-                        assert_eq!(self.know(*block), hash);
+                        assert_eq!(self.know(&block), hash);
                     }
                     self.deliver(node, node, hash);
                     if self.withholder == Some(node) {
@@ -294,7 +294,7 @@ impl World {
         let block = self.sealed(proposal, 0);
         if self.equivocator == Some(node) {
             let other = self.sealed(proposal, 1);
-            let hash = self.know(other);
+            let hash = self.know(&other);
             self.spread(node, hash);
         }
         let request = RequestId(proposal.seal.slot.0);
