@@ -72,6 +72,7 @@ pub const ALLOWED: &[(&str, &[&str])] = &[
             "synod-engine",
             "synod-engine-pow",
             "synod-engine-pos",
+            "synod-engine-dpos",
         ],
     ),
     ("synod-store", &["synod-primitives", "synod-ledger"]),

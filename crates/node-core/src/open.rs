@@ -2,6 +2,7 @@
 
 use synod_chainspec::{ChainSpec, EngineSpec, genesis_block};
 use synod_engine::Engine;
+use synod_engine_dpos::{DelegatedStake, Settings};
 use synod_engine_pos::ProofOfStake;
 use synod_engine_pow::ProofOfWork;
 use synod_ledger::{CoinsCache, HashKey, Rules};
@@ -17,21 +18,23 @@ use crate::verdict::NodeError;
 /// Makes the engine that a spec names.
 ///
 /// # Errors
-/// The engine is not part of this program.
+/// The spec lacks what its engine needs.
 pub fn engine_of(spec: &ChainSpec) -> Result<Box<dyn Engine>, StorageError> {
     match &spec.consensus.engine {
         EngineSpec::Pow(pow) => Ok(Box::new(ProofOfWork::new(*pow, spec.consensus.bootstrap))),
         EngineSpec::Pos(_) => {
             let engine = ProofOfStake::new(spec, genesis_block().hash());
-            let reason = "the spec has no bootstrap for its stake";
-            let engine = engine.ok_or_else(|| StorageError::Failed(reason.to_owned()))?;
-            Ok(Box::new(engine))
+            Ok(Box::new(engine.ok_or_else(without_bootstrap)?))
         }
-        engine @ EngineSpec::Dpos(_) => Err(StorageError::Failed(format!(
-            "this program cannot follow a chain of engine {}",
-            engine.name()
-        ))),
+        EngineSpec::Dpos(_) => {
+            let settings = Settings::of_spec(spec).ok_or_else(without_bootstrap)?;
+            Ok(Box::new(DelegatedStake::new(settings)))
+        }
     }
+}
+
+fn without_bootstrap() -> StorageError {
+    StorageError::Failed("the spec has no bootstrap for its stake".to_owned())
 }
 
 impl Chain {

@@ -4,6 +4,7 @@
 mod branches;
 mod commits;
 mod crashes;
+mod dpos;
 mod kit;
 mod mutations;
 mod pos;

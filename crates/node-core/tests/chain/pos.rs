@@ -14,13 +14,13 @@ const SLOT_S: u64 = 2;
 const EPOCH: u64 = 4;
 
 /// A sealing key.
-struct Signer {
+pub(crate) struct Signer {
     key: k256::schnorr::SigningKey,
-    chain: HashChain,
+    pub(crate) chain: HashChain,
 }
 
 impl Signer {
-    fn new(seed: u8) -> Self {
+    pub(crate) fn new(seed: u8) -> Self {
         let key = k256::schnorr::SigningKey::from_slice(&[seed; 32]);
         Self {
             key: key.expect("a valid secret"),
@@ -28,7 +28,7 @@ impl Signer {
         }
     }
 
-    fn public(&self) -> SealKey {
+    pub(crate) fn public(&self) -> SealKey {
         SealKey(self.key.verifying_key().to_bytes().into())
     }
 
@@ -39,14 +39,14 @@ impl Signer {
             .to_bytes()
     }
 
-    fn seal(&self, template: &Block, seal: &Seal, spec: &ChainSpec) -> Block {
+    pub(crate) fn seal(&self, template: &Block, seal: &Seal, spec: &ChainSpec) -> Block {
         let unsealed = UnsealedHeader::of_block(template, seal).expect("a template");
         let signature = self.sign(unsealed.digest(&spec.chain_id().0));
         unsealed.seal_block(template, signature).expect("a nonce")
     }
 }
 
-fn bootstrap_signer() -> Signer {
+pub(crate) fn bootstrap_signer() -> Signer {
     Signer::new(0xb0)
 }
 
@@ -64,7 +64,7 @@ fn spec() -> ChainSpec {
 }
 
 /// The block that a template is without its seal.
-fn unsealed(node: &Node, time: Option<u32>, now: u64) -> Block {
+pub(crate) fn unsealed(node: &Node, time: Option<u32>, now: u64) -> Block {
     let template = node.template(free(1), now);
     let start = start_of(&template);
     template.assemble(&FoundWork {
@@ -73,7 +73,7 @@ fn unsealed(node: &Node, time: Option<u32>, now: u64) -> Block {
     })
 }
 
-fn submit(node: &mut Node, block: &Block, now: u64) -> Result<Placement, Refusal> {
+pub(crate) fn submit(node: &mut Node, block: &Block, now: u64) -> Result<Placement, Refusal> {
     let raws = [block.raw().clone()];
     let verdicts = node.submit_blocks(&raws, now, Durability::Synced);
     let verdict = verdicts.expect("storage works").remove(0);
@@ -149,7 +149,7 @@ fn run_slot(node: &mut Node, slot: u64) {
     }
 }
 
-fn finalized(node: &Node) -> (u32, BlockHash) {
+pub(crate) fn finalized(node: &Node) -> (u32, BlockHash) {
     let block = node.view().finalized.expect("the bootstrap is final");
     (block.height.0, block.hash)
 }
