@@ -118,6 +118,15 @@ pub const ALLOWED: &[(&str, &[&str])] = &[
         &["synod-primitives", "synod-api", "synod-service"],
     ),
     (
+        "synod-validator",
+        &[
+            "synod-primitives",
+            "synod-seal",
+            "synod-api",
+            "synod-service",
+        ],
+    ),
+    (
         "synod-explorer",
         &[
             "synod-primitives",

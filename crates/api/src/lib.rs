@@ -17,10 +17,13 @@ pub mod miner;
 pub mod node;
 pub mod p2p;
 pub mod problem;
+pub mod validator;
 pub mod wallet;
 
 pub use amount::AmountSat;
-pub use client::{ClientError, ExplorerClient, MinerClient, NodeClient, WalletClient};
+pub use client::{
+    ClientError, ExplorerClient, MinerClient, NodeClient, ValidatorClient, WalletClient,
+};
 pub use hex::{BitsHex, FormatError, HashHex, HexBytes, MerkleNodeHex, NodeIdHex, NumberHex};
 pub use problem::Problem;
 
@@ -32,6 +35,8 @@ pub const MINER_PORT: u16 = 9331;
 pub const EXPLORER_PORT: u16 = 9332;
 /// The port that the wallet service listens on.
 pub const WALLET_PORT: u16 = 9333;
+/// The port that the validator listens on; a remote signer takes it too.
+pub const VALIDATOR_PORT: u16 = 9334;
 /// The port where the explorer serves the Esplora API at the bare root.
 pub const ESPLORA_PORT: u16 = 9335;
 /// The port of the control plane of `synod up`.

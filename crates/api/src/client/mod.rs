@@ -11,6 +11,7 @@ mod http;
 mod miner;
 mod node;
 mod sse;
+mod validator;
 mod wallet;
 
 /// The time that a service may take for work on request: a block, a package, blocks to mine.
@@ -22,4 +23,5 @@ pub use explorer::ExplorerClient;
 pub use http::ClientOptions;
 pub use miner::MinerClient;
 pub use node::NodeClient;
+pub use validator::ValidatorClient;
 pub use wallet::WalletClient;

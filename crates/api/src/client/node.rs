@@ -10,9 +10,10 @@ use super::{ClientError, EventStream, SLOW_TIMEOUT};
 use crate::HashHex;
 use crate::node::{
     AddPeer, BlockBody, ChainStatus, ChainTip, ChainTips, DevHash, DevMine, DevMined, DevTime,
-    FeeEstimates, FinalityProof, HeaderPage, MempoolEntry, MempoolPage, MempoolStatus, OutputBody,
-    PackageResult, PeerBody, StateDigest, SubmitBlock, SubmitTransaction, SubmitWork, Template,
-    TemplateQuery, TestTransaction, Topic, TransactionBody, mining,
+    Duties, DutiesQuery, FeeEstimates, FinalityProof, HeaderPage, MempoolEntry, MempoolPage,
+    MempoolStatus, OutputBody, PackageResult, PeerBody, SignedVote, StateDigest, SubmitBlock,
+    SubmitTransaction, SubmitWork, Template, TemplateQuery, TestTransaction, Topic,
+    TransactionBody, mining,
 };
 
 /// What a long poll may take beyond its own limit.
@@ -215,6 +216,28 @@ impl NodeClient {
             request = request.timeout(wait + LONG_POLL_GRACE);
         }
         self.http.json(request).await
+    }
+
+    /// Reads `GET /v1/duties` (token), and waits as long as the query says.
+    pub async fn duties(&self, query: &DutiesQuery) -> Result<Duties, ClientError> {
+        let after = query.after.map(|it| it.to_string());
+        let wait = query.wait_ms.map(|it| it.to_string());
+        let mut pairs = vec![("keys", query.keys.as_str())];
+        pairs.extend(query.payout.as_deref().map(|it| ("payout", it)));
+        pairs.extend(after.as_deref().map(|it| ("after", it)));
+        pairs.extend(wait.as_deref().map(|it| ("wait_ms", it)));
+        let mut request = self.http.get(&["v1", "duties"], &pairs);
+        if let Some(wait_ms) = query.wait_ms {
+            request = request.timeout(Duration::from_millis(wait_ms) + LONG_POLL_GRACE);
+        }
+        self.http.json(request).await
+    }
+
+    /// Posts a signed vote to `POST /v1/votes`.
+    pub async fn submit_vote(&self, vote: &SignedVote) -> Result<(), ClientError> {
+        self.http
+            .empty(self.http.post(&["v1", "votes"], vote))
+            .await
     }
 
     /// Posts found work to `POST /v1/mining/submit`.

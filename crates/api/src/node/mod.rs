@@ -3,6 +3,7 @@
 pub mod block;
 pub mod chain;
 pub mod dev;
+pub mod duty;
 pub mod event;
 pub mod mempool;
 pub mod mining;
@@ -17,6 +18,7 @@ pub use chain::{
     BlockRef, ChainStatus, ChainTip, ChainTips, Finalized, HeaderPage, StateDigest, TipStatus,
 };
 pub use dev::{DevHash, DevMine, DevMined, DevTime};
+pub use duty::{CheckpointBody, Duties, DutiesQuery, SealDuty, SignedVote, VoteDuty};
 pub use event::{Event, EventKind, RemovalReason, Topic};
 pub use mempool::{FeeEstimates, MempoolEntry, MempoolPage, MempoolStatus};
 pub use mining::{SubmitWork, Template, TemplateQuery, TemplateTransaction};
