@@ -229,7 +229,11 @@ impl EventLog {
         let now = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default();
-        let start = now.as_secs().saturating_mul(IDS_PER_SECOND).max(newest + 1);
+        // Correctness: the end of the journal may be lost, so what the run before gave out last is
+        // not known; a start within the same second takes the ids of the next one.
+        let after_newest = (newest / IDS_PER_SECOND + 1).saturating_mul(IDS_PER_SECOND);
+        let start = now.as_secs().saturating_mul(IDS_PER_SECOND);
+        let start = start.max(after_newest);
         let past = lines.iter().filter(|line| line.topic != NO_TOPIC);
         let past = past
             .map(|line| PastEvent {
