@@ -60,6 +60,9 @@ pub struct Handshake {
     pub session: Option<NodeIdHex>,
     /// The sender's height.
     pub height: u32,
+    /// The height below which the sender has forgotten its blocks; absent when it has all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prune_height: Option<u32>,
     /// The sender's tip.
     pub best_block_hash: HashHex,
     /// The work of the sender's chain.

@@ -4,7 +4,9 @@ use serde::{Deserialize, Serialize};
 use synod_primitives::{Amount, BlockHash, CompactTarget, Height, hex};
 
 use crate::stake_file::{BondFile, DposFile, PosFile, bootstrap_seal};
-use crate::{Activations, Bootstrap, ChainSpec, Consensus, EngineSpec, Pow, Subsidy, Trust};
+use crate::{
+    Activations, Bootstrap, ChainSpec, Consensus, EngineSpec, Pow, Snapshot, Subsidy, Trust,
+};
 
 /// A spec that cannot be used.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -96,11 +98,13 @@ struct BootstrapFile {
 struct TrustFile {
     #[serde(default)]
     checkpoints: Vec<CheckpointFile>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    snapshots: Vec<SnapshotFile>,
 }
 
 impl TrustFile {
     fn is_empty(&self) -> bool {
-        self.checkpoints.is_empty()
+        self.checkpoints.is_empty() && self.snapshots.is_empty()
     }
 }
 
@@ -109,6 +113,35 @@ impl TrustFile {
 struct CheckpointFile {
     height: u32,
     hash: BlockHash,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SnapshotFile {
+    height: u32,
+    hash: BlockHash,
+    /// Written like a block's hash: 32 bytes, reversed.
+    muhash: BlockHash,
+}
+
+impl From<SnapshotFile> for Snapshot {
+    fn from(file: SnapshotFile) -> Self {
+        Self {
+            height: Height(file.height),
+            hash: file.hash,
+            muhash: file.muhash.to_bytes(),
+        }
+    }
+}
+
+impl From<&Snapshot> for SnapshotFile {
+    fn from(snapshot: &Snapshot) -> Self {
+        Self {
+            height: snapshot.height.0,
+            hash: snapshot.hash,
+            muhash: BlockHash::from_bytes(snapshot.muhash),
+        }
+    }
 }
 
 fn preset_text(name: &str) -> Result<&'static str, SpecError> {
@@ -184,6 +217,7 @@ fn from_file(file: SpecFile) -> Result<ChainSpec, SpecError> {
         return Err(SpecError::Value("bootstrap.bonds need a bootstrap.key"));
     }
     check(&file.name, &consensus)?;
+    let snapshots = file.trust.snapshots;
     let checkpoints = file.trust.checkpoints;
     let checkpoints = checkpoints
         .into_iter()
@@ -192,7 +226,10 @@ fn from_file(file: SpecFile) -> Result<ChainSpec, SpecError> {
     Ok(ChainSpec {
         name: file.name,
         consensus,
-        trust: Trust { checkpoints },
+        trust: Trust {
+            checkpoints,
+            snapshots: snapshots.into_iter().map(Snapshot::from).collect(),
+        },
         peers: file.peers,
     })
 }
@@ -395,6 +432,12 @@ pub(crate) fn format(spec: &ChainSpec) -> String {
                     height: height.0,
                     hash: *hash,
                 })
+                .collect(),
+            snapshots: spec
+                .trust
+                .snapshots
+                .iter()
+                .map(SnapshotFile::from)
                 .collect(),
         },
         peers: spec.peers.clone(),

@@ -183,6 +183,33 @@ pub struct Bootstrap {
 pub struct Trust {
     /// Blocks that must be on the active chain.
     pub checkpoints: Vec<(Height, BlockHash)>,
+    /// Sets of coins that a new node may start from.
+    pub snapshots: Vec<Snapshot>,
+}
+
+/// The coins at a block, by their hash.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Snapshot {
+    /// The height of the block.
+    pub height: Height,
+    /// The block.
+    pub hash: BlockHash,
+    /// The MuHash3072 of the coins, in hash order; files have it reversed, as Core's
+    /// `gettxoutsetinfo muhash` shows it.
+    pub muhash: [u8; 32],
+}
+
+impl Snapshot {
+    /// Formats the entry as a spec file has it.
+    #[must_use]
+    pub fn to_toml(&self) -> String {
+        format!(
+            "[[trust.snapshots]]\nheight = {}\nhash = \"{}\"\nmuhash = \"{}\"\n",
+            self.height,
+            self.hash,
+            BlockHash::from_bytes(self.muhash)
+        )
+    }
 }
 
 impl ChainSpec {

@@ -154,6 +154,11 @@ fn the_chain_id_covers_consensus_and_nothing_else() {
     renamed.name = "other".to_owned();
     renamed.peers.push("http://127.0.0.1:9330".to_owned());
     renamed.trust.checkpoints.push((Height(1), BlockHash::ZERO));
+    renamed.trust.snapshots.push(crate::Snapshot {
+        height: Height(2),
+        hash: BlockHash::ZERO,
+        muhash: [3; 32],
+    });
     assert_eq!(renamed.chain_id(), spec.chain_id());
     let mut moved = spec.clone();
     moved.override_activation("segwit@7").expect("a known name");
@@ -200,4 +205,20 @@ fn activations_are_overridden_by_name_and_height() {
     ] {
         assert!(spec.override_activation(bad).is_err(), "{bad}");
     }
+}
+
+#[test]
+fn a_trusted_snapshot_is_read_from_the_file_and_written_again() {
+    let snapshot = crate::Snapshot {
+        height: Height(120),
+        hash: BlockHash::from_bytes([7; 32]),
+        muhash: core::array::from_fn(|index| u8::try_from(index).expect("small")),
+    };
+    let text = format!("base = \"regtest\"\n\n{}", snapshot.to_toml());
+    let spec = ChainSpec::parse(&text).expect("a spec");
+    assert_eq!(spec.trust.snapshots, [snapshot]);
+    let muhash = "muhash = \"1f1e1d1c1b1a191817161514131211100f0e0d0c0b0a09080706050403020100\"";
+    assert!(text.contains(muhash), "{text}");
+    let plain = ChainSpec::preset("regtest").expect("a preset");
+    assert_eq!(spec.chain_id(), plain.chain_id());
 }

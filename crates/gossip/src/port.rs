@@ -54,6 +54,12 @@ pub trait NodePort: Clone + Send + Sync + 'static {
     /// Returns where the active chain ends.
     fn tip(&self) -> Tip;
 
+    /// Returns the height below which the node has forgotten its blocks; `None` when it has
+    /// all.
+    fn prune_height(&self) -> Option<u32> {
+        None
+    }
+
     /// Returns the locator of the best chain of headers.
     fn locator(&self) -> impl Future<Output = Vec<BlockHash>> + Send;
 

@@ -141,6 +141,7 @@ impl<N: NodePort> Session<N> {
         let (news, mut inbox) = mpsc::channel(MAX_WAITING_NEWS);
         let client = self.client.clone().with_session(session);
         self.client = client.clone();
+        self.table.keep_client(self.id, &client);
         // Dropping the guard ends the listening with this conversation.
         let listening = tokio::spawn(listen(client, news));
         let _guard = AbortOnDrop(listening.abort_handle());
@@ -239,6 +240,7 @@ impl<N: NodePort> Session<N> {
             }
             Trouble::Felt => "the peer is there".to_owned(),
         };
+        self.table.drop_client(self.id);
         self.table.update(self.id, |state| {
             if state.is_connected {
                 tracing::info!(peer = %self.url, why = text, "lost a peer");
@@ -275,6 +277,7 @@ impl<N: NodePort> Session<N> {
             listen_url: identity.listen_url.clone(),
             session: None,
             height: tip.height.0,
+            prune_height: self.table.node.prune_height(),
             best_block_hash: HashHex::from_internal(tip.hash.to_bytes()),
             chainwork: NumberHex::from_bytes(tip.chainwork.to_be_bytes()),
             time: (self.table.clock)(),
@@ -333,11 +336,23 @@ impl<N: NodePort> Session<N> {
         tip
     }
 
+    /// Says whether the peer has forgotten the block that this node needs next: those that it
+    /// has would not connect.
+    fn lacks_next(&self) -> bool {
+        let next = self.table.node.tip().height.next().0;
+        let mut lowest = None;
+        self.table.update(self.id, |state| {
+            lowest = state.handshake.as_ref().and_then(|it| it.prune_height);
+        });
+        lowest.is_some_and(|height| height > next)
+    }
+
     async fn catch_up_if_behind(&mut self) -> Result<(), Trouble> {
         let Some((work, best)) = self.their_tip() else {
             return Ok(());
         };
-        if work > self.table.node.tip().chainwork && !self.table.node.knows_block(best).await {
+        let has_more = work > self.table.node.tip().chainwork && !self.lacks_next();
+        if has_more && !self.table.node.knows_block(best).await {
             self.catch_up().await?;
         }
         Ok(())

@@ -15,7 +15,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::addresses::AddressBook;
 use crate::budget::UploadBudgets;
-use crate::client::Traffic;
+use crate::client::{PeerClient, Traffic};
 use crate::discouraged::Discouraged;
 use crate::download::Downloads;
 use crate::eviction::{self, Candidate};
@@ -143,6 +143,8 @@ pub(crate) struct Entry<S> {
     pub(crate) posted: Option<BlockHash>,
     /// Whether it reads the stream of announcements.
     pub(crate) has_stream: bool,
+    /// What speaks to it in the name of the session that this node has there.
+    client: Option<PeerClient>,
 }
 
 /// Why a peer was not added.
@@ -251,6 +253,7 @@ impl<S> Peers<S> {
             headers: None,
             posted: None,
             has_stream: false,
+            client: None,
         };
         self.entries.insert(id, entry);
         id
@@ -515,6 +518,25 @@ impl<N: NodePort> PeerTable<N> {
     /// Tells all peers of a block, but for those that have it.
     pub fn announce_block(&self, block: &Arc<NewBlock>) {
         self.tell(|outbox| outbox.push_block(block));
+    }
+
+    /// Returns what speaks to a peer beside its session, for bulk work that may wait; `None`
+    /// when there is no session with it, or it came by itself.
+    #[must_use]
+    pub fn client(&self, id: PeerId) -> Option<PeerClient> {
+        self.lock().entries.get(&id)?.client.clone()
+    }
+
+    pub(crate) fn keep_client(&self, id: PeerId, client: &PeerClient) {
+        if let Some(entry) = self.lock().entries.get_mut(&id) {
+            entry.client = Some(client.clone());
+        }
+    }
+
+    pub(crate) fn drop_client(&self, id: PeerId) {
+        if let Some(entry) = self.lock().entries.get_mut(&id) {
+            entry.client = None;
+        }
     }
 
     /// Tells all peers of transactions, but for those that have them.

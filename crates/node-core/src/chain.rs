@@ -48,6 +48,8 @@ pub struct Chain {
     pub(crate) memory: InMemory,
     pub(crate) settings: ChainSettings,
     pub(crate) pool: Arc<rayon::ThreadPool>,
+    /// Blocks and undo data below this height are not in storage any more.
+    pub(crate) pruned_below: Height,
     pub(crate) agreement: Agreement,
     pub(crate) signals: SignalCounts,
     /// As of the last commit.
@@ -202,6 +204,7 @@ impl Chain {
         let Some(parent) = self.tree.find(block.header().previous_block_hash) else {
             return Ok(None);
         };
+        self.check_fork(parent)?;
         let id = match self.tree.find(hash) {
             Some(id) => id,
             None => self.insert_checked_header(parent, block.header(), &proof, now)?,
@@ -277,7 +280,9 @@ impl Chain {
         let tip = self.tree.tip();
         let tip_stands = !self.tree.entry(tip).record.status.is_failed();
         let start = tip_stands.then_some(tip);
-        let best = self.tree.leaves().fold(start, |best, leaf| match best {
+        let leaves = self.tree.leaves();
+        let reachable = leaves.filter(|leaf| !self.forks_below_pruned(*leaf));
+        let best = reachable.fold(start, |best, leaf| match best {
             None => Some(leaf),
             Some(best) => {
                 let candidate = self.tree.entry(leaf).branch_end();

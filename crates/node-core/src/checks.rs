@@ -118,6 +118,7 @@ impl Chain {
                 let detail = "the first header's parent is not known";
                 Refusal::new("prev-blk-not-found", detail, Blame::Nobody)
             })?;
+            self.check_fork(parent)?;
             last = Some(self.insert_checked_header(parent, header, proof, now)?);
         }
         Ok(last)

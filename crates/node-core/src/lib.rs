@@ -20,7 +20,9 @@ mod node;
 mod open;
 mod orphans;
 mod prepared;
+mod prune;
 mod recent;
+mod recheck;
 mod refused;
 mod storage;
 mod submit;
@@ -41,6 +43,7 @@ pub use memory::MemoryStorage;
 pub use node::{Node, Settings, SharedMempool};
 pub use open::engine_of;
 pub use prepared::PreparedBlock;
+pub use prune::MIN_BLOCKS_KEPT;
 pub use storage::{
     Batch, ChainChange, CoinsFlush, Durability, HeaderRecord, Status, Storage, StorageError, Stored,
 };

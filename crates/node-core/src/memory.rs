@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use synod_ledger::Coin;
-use synod_primitives::{BlockHash, OutPoint};
+use synod_primitives::{BlockHash, Height, OutPoint};
 
 use crate::storage::{Batch, HeaderRecord, Storage, StorageError, Stored};
 
@@ -19,6 +19,7 @@ pub struct MemoryStorage {
     coins_tip: Option<BlockHash>,
     engine: Option<Bytes>,
     commits: u64,
+    pruned_below: Height,
 }
 
 impl MemoryStorage {
@@ -50,6 +51,7 @@ impl Storage for MemoryStorage {
             active: self.active.clone(),
             coins_tip: self.coins_tip,
             engine: self.engine.clone(),
+            pruned_below: self.pruned_below,
         })
     }
 
@@ -101,5 +103,17 @@ impl Storage for MemoryStorage {
             self.engine = batch.engine;
         }
         Ok(())
+    }
+
+    fn prune(&mut self, below: Height) -> Result<Height, StorageError> {
+        let (headers, kept) = (&self.headers, below);
+        let is_kept = |hash: &BlockHash| {
+            let record = headers.get(hash);
+            record.is_none_or(|it| it.height >= kept || it.height == Height::GENESIS)
+        };
+        self.blocks.retain(|hash, _| is_kept(hash));
+        self.undo.retain(|hash, _| is_kept(hash));
+        self.pruned_below = below;
+        Ok(below)
     }
 }

@@ -404,6 +404,23 @@ impl Node {
         self.follow(&change, now)
     }
 
+    /// Forgets the oldest blocks, at most `limit` heights of them, see [`Chain::prune`]; says
+    /// whether anything was forgotten.
+    ///
+    /// # Errors
+    /// Storage failed; the node must then be opened again, unless it was full.
+    pub fn prune(&mut self, limit: u32) -> Result<bool, StorageError> {
+        self.chain.prune(limit)
+    }
+
+    /// Sets a small record of the shell's, see [`Storage::set_record`].
+    ///
+    /// # Errors
+    /// Storage failed; the node must then be opened again, unless it was full.
+    pub fn set_record(&mut self, name: &'static str, value: Bytes) -> Result<(), StorageError> {
+        self.chain.storage.set_record(name, value)
+    }
+
     /// Writes all changed coins.
     ///
     /// # Errors

@@ -78,6 +78,7 @@ impl Chain {
             memory: InMemory::default(),
             settings,
             pool: pool.into(),
+            pruned_below: stored.pruned_below,
             agreement: Agreement::default(),
             signals: SignalCounts::default(),
             unknown_rules: UnknownRules::default(),

@@ -131,6 +131,8 @@ pub struct Stored {
     pub coins_tip: Option<BlockHash>,
     /// What the engine must not forget, as it was written last.
     pub engine: Option<Bytes>,
+    /// Blocks and undo data below this height may have been removed.
+    pub pruned_below: Height,
 }
 
 /// A failure of storage. Only after [`StorageError::Full`] can the node go on; after the others
@@ -182,6 +184,27 @@ pub trait Storage: Send {
     /// keeps the batch in memory and answers reads as if it were written, since the caller's
     /// own state is past it; no other batch comes before [`Storage::retry`] has succeeded.
     fn commit(&mut self, batch: Batch) -> Result<(), StorageError>;
+
+    /// Removes blocks and undo data of all branches below a height; returns the height below
+    /// which all is removed.
+    ///
+    /// # Errors
+    /// Storage failed; then nothing is removed.
+    fn prune(&mut self, below: Height) -> Result<Height, StorageError> {
+        Err(StorageError::Failed(format!(
+            "this storage keeps all blocks and cannot forget those below {below}"
+        )))
+    }
+
+    /// Sets a small record of the shell's by its name, durably.
+    ///
+    /// # Errors
+    /// Storage failed; then the record is as it was.
+    fn set_record(&mut self, name: &'static str, _value: Bytes) -> Result<(), StorageError> {
+        Err(StorageError::Failed(format!(
+            "this storage has no place for the record {name}"
+        )))
+    }
 
     /// Writes the batch that there was no room for, if there is one.
     ///

@@ -128,6 +128,11 @@ impl Chain {
             let detail = "the block is final";
             return Err(Refusal::new("block-is-final", detail, Blame::Nobody).into());
         }
+        let is_active = self.tree.is_active(id);
+        if is_active && self.tree.entry(id).record.height < self.pruned_below {
+            let detail = "the block cannot be taken back: it was pruned";
+            return Err(Refusal::new("block-pruned", detail, Blame::Nobody).into());
+        }
         let refusal = Refusal::invalid("invalidated", "an operator marked the block as invalid");
         while self.tree.is_active(id) {
             self.disconnect_tip()?;

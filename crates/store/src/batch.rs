@@ -121,6 +121,8 @@ pub struct Batch {
     pub peers: Vec<PeerRecord>,
     /// Entries of the address book to delete, by URL.
     pub forgotten_peers: Vec<String>,
+    /// Says that blocks and undo data below this height are not there.
+    pub pruned_below: Option<Height>,
     /// When the call may return.
     pub durability: Durability,
 }
@@ -138,5 +140,6 @@ impl Batch {
             && self.meta.is_empty()
             && self.peers.is_empty()
             && self.forgotten_peers.is_empty()
+            && self.pruned_below.is_none()
     }
 }

@@ -11,7 +11,8 @@
 //! - The write-ahead log can be cut off without SQLite noticing; a second small file knows
 //!   the last acknowledged commit and [`Store::open`] refuses a database behind it.
 //!
-//! Files in the data directory: `node.sqlite` with `-wal` and `-shm`, `tip.mark`, `lock`.
+//! Files in the data directory: `node.sqlite` with `-wal` and `-shm`, `tip.mark`, `lock`;
+//! while something is built anew also a directory for it.
 
 mod batch;
 mod blocks;
@@ -28,6 +29,7 @@ mod meta;
 mod open;
 mod peers;
 mod reader;
+mod rebuild;
 mod row;
 mod state;
 mod statement;
@@ -44,8 +46,9 @@ pub use directory::DATABASE_FILE;
 pub use error::{OpenError, StoreError};
 pub use maintenance::{CheckpointReport, Maintenance, SizeReport};
 pub use meta::MAX_META_SIZE;
-pub use open::{Identity, Options, Store, install_rebuilt};
+pub use open::{Identity, Options, Store};
 pub use peers::{MAX_PEERS, PeerRecord};
 pub use reader::{ActiveBlock, ActiveHeaders, Reader, Standing};
-pub use verify::{MAX_LISTED_FAULTS, VerifyReport};
+pub use rebuild::{REINDEX_DIRECTORY, SNAPSHOT_DIRECTORY, Salvage, backup, install_rebuilt};
+pub use verify::{MAX_LISTED_FAULTS, VerifyLevel, VerifyReport};
 pub use writer::Writer;

@@ -11,7 +11,7 @@ use crate::directory::{DATABASE_FILE, DataDirectory, create_private};
 use crate::error::StoreError;
 use crate::open::adopt_copy;
 use crate::row::Columns;
-use crate::verify::{self, VerifyReport};
+use crate::verify::{self, VerifyLevel, VerifyReport};
 
 /// What a checkpoint did.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -106,25 +106,7 @@ impl Maintenance {
     /// # Errors
     /// The directory has a database; the disk is full; the database failed.
     pub async fn backup(&mut self, directory: &Path) -> Result<(), StoreError> {
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(directory)?;
-        let path = directory.join(DATABASE_FILE);
-        if length(&path)? > 0 {
-            let text = format!("{} is there already", path.display());
-            return Err(StoreError::Inconsistent(text));
-        }
-        let file = create_private(&path)?;
-        let name = path.to_str().ok_or_else(|| {
-            StoreError::Inconsistent("the path of a backup is not UTF-8".to_owned())
-        })?;
-        sqlx::query("VACUUM INTO ?")
-            .bind(name.to_owned())
-            .execute(&mut self.connection)
-            .await?;
-        file.sync_all()?;
-        adopt_copy(directory).await
+        copy(&mut self.connection, directory).await
     }
 
     /// Reads every row of every table and checks it, and lets SQLite check its pages.
@@ -138,7 +120,19 @@ impl Maintenance {
         &mut self,
         progress: impl FnMut(&'static str),
     ) -> Result<VerifyReport, StoreError> {
-        verify::run(&mut self.connection, progress).await
+        self.verify_level(VerifyLevel::Everything, progress).await
+    }
+
+    /// Does as [`Maintenance::verify`], as far as a level says.
+    ///
+    /// # Errors
+    /// The database could not be read at all.
+    pub async fn verify_level(
+        &mut self,
+        level: VerifyLevel,
+        progress: impl FnMut(&'static str),
+    ) -> Result<VerifyReport, StoreError> {
+        verify::run(&mut self.connection, level, progress).await
     }
 
     /// Returns the sizes on the disk.
@@ -169,6 +163,37 @@ impl Maintenance {
     fn log_path(&self) -> PathBuf {
         self.directory.path().join(format!("{DATABASE_FILE}-wal"))
     }
+}
+
+/// Writes a complete copy, as of one moment, into a directory that has no database.
+pub(crate) async fn copy(
+    connection: &mut SqliteConnection,
+    directory: &Path,
+) -> Result<(), StoreError> {
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(directory)?;
+    let path = directory.join(DATABASE_FILE);
+    if length(&path)? > 0 {
+        let text = format!("{} is there already", path.display());
+        return Err(StoreError::Inconsistent(text));
+    }
+    let file = create_private(&path)?;
+    let name = path
+        .to_str()
+        .ok_or_else(|| StoreError::Inconsistent("the path of a backup is not UTF-8".to_owned()))?;
+    let copied = sqlx::query("VACUUM INTO ?")
+        .bind(name.to_owned())
+        .execute(connection)
+        .await;
+    if let Err(error) = copied {
+        // Half a copy is none.
+        let _ = std::fs::remove_file(&path);
+        return Err(error.into());
+    }
+    file.sync_all()?;
+    adopt_copy(directory).await
 }
 
 /// Returns the length of a file, 0 when it is not there.

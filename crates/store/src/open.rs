@@ -1,7 +1,7 @@
 //! Opening a data directory.
 
 use std::io::Read as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +16,7 @@ use crate::error::{OpenError, StoreError, is_not_a_database};
 use crate::maintenance::Maintenance;
 use crate::mark::{self, MarkFile};
 use crate::reader::Reader;
+use crate::rebuild;
 use crate::row::Columns;
 use crate::state::ChainState;
 use crate::writer::Writer;
@@ -102,6 +103,7 @@ impl Store {
         options: &Options,
     ) -> Result<Self, OpenError> {
         let directory = Arc::new(DataDirectory::lock(directory)?);
+        rebuild::finish(&directory)?;
         let path = directory.prepare_database()?;
         let base = SqliteConnectOptions::new().filename(&path);
         check_kind(&path, &base).await?;
@@ -188,42 +190,12 @@ fn shared_options(base: &SqliteConnectOptions, options: &Options) -> SqliteConne
         .disable_statement_logging()
 }
 
-/// Puts a rebuilt database in the place of the one in `directory`: what `--reindex` ends with.
-///
-/// Both stores were closed before; `rebuilt` lies on the same file system and is removed.
-/// A crash in between leaves the one or the other, whole.
-///
-/// # Errors
-/// A directory is in use or cannot be used, or a store was not closed properly.
-pub fn install_rebuilt(directory: &Path, rebuilt: &Path) -> Result<(), OpenError> {
-    let target = DataDirectory::lock(directory)?;
-    let source = DataDirectory::lock(rebuilt)?;
-    for path in [target.path(), source.path()] {
-        let log = path.join(format!("{DATABASE_FILE}-wal"));
-        // Correctness: SQLite would apply the log of one database to another.
-        if log.metadata().is_ok_and(|metadata| metadata.len() > 0) {
-            let text = format!("{} was not closed", path.display());
-            return Err(StoreError::Inconsistent(text).into());
-        }
-    }
-    // The rebuilt database has fewer commits. The mark goes first: a mark behind its
-    // database is allowed, a mark ahead of it is a lost commit.
-    let failed = |path: PathBuf| move |source| OpenError::Directory { path, source };
-    for name in [mark::FILE, DATABASE_FILE] {
-        let to = target.path().join(name);
-        std::fs::rename(source.path().join(name), &to).map_err(failed(to))?;
-    }
-    let sync = std::fs::File::open(target.path()).and_then(|directory| directory.sync_all());
-    sync.map_err(failed(target.path().to_owned()))?;
-    std::fs::remove_dir_all(source.path()).map_err(failed(source.path().to_owned()))
-}
-
 /// SQLite takes a negative cache size as KiB.
 fn cache_pages(bytes: u64) -> String {
     format!("-{}", (bytes / 1024).clamp(256, 1 << 30))
 }
 
-async fn connect(
+pub(crate) async fn connect(
     options: &SqliteConnectOptions,
     path: &Path,
 ) -> Result<SqliteConnection, OpenError> {
@@ -237,7 +209,7 @@ async fn connect(
 }
 
 /// Refuses other programs' files and newer schemas before anything is written to them.
-async fn check_kind(path: &Path, base: &SqliteConnectOptions) -> Result<(), OpenError> {
+pub(crate) async fn check_kind(path: &Path, base: &SqliteConnectOptions) -> Result<(), OpenError> {
     let unusable = |source| OpenError::Directory {
         path: path.to_owned(),
         source,
@@ -282,11 +254,22 @@ async fn check_identity(
     identity: &Identity,
 ) -> Result<ChainState, OpenError> {
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+    let Some(found) = load_identity(&mut transaction).await? else {
+        return create(transaction, identity).await;
+    };
+    other_network(&found, identity)?;
+    Ok(ChainState::load(&mut transaction).await?)
+}
+
+/// Reads the network that a database belongs to; `None` in a new one.
+pub(crate) async fn load_identity(
+    connection: &mut SqliteConnection,
+) -> Result<Option<Identity>, StoreError> {
     let row = sqlx::query("SELECT network, chain_id, genesis, checksum FROM identity WHERE id = 0")
-        .fetch_optional(&mut *transaction)
+        .fetch_optional(connection)
         .await?;
     let Some(row) = row else {
-        return create(transaction, identity).await;
+        return Ok(None);
     };
     let row = Columns::new(&row, "identity");
     let found = Identity {
@@ -295,20 +278,25 @@ async fn check_identity(
         genesis: BlockHash::from_bytes(row.array(2)?),
     };
     if identity_sum(&found) != row.int(3)? {
-        return Err(StoreError::corrupt("identity", 0, "checksum differs").into());
+        return Err(StoreError::corrupt("identity", 0, "checksum differs"));
     }
-    if found.chain_id != identity.chain_id || found.genesis != identity.genesis {
-        let name = |identity: &Identity| {
-            let id = hex::encode(&identity.chain_id[..4]);
-            format!("{} (chain id {id}...)", identity.network)
-        };
-        return Err(OpenError::OtherNetwork {
-            found: name(&found),
-            genesis: found.genesis,
-            wanted: name(identity),
-        });
+    Ok(Some(found))
+}
+
+/// Refuses the database of another network.
+pub(crate) fn other_network(found: &Identity, wanted: &Identity) -> Result<(), OpenError> {
+    if found.chain_id == wanted.chain_id && found.genesis == wanted.genesis {
+        return Ok(());
     }
-    Ok(ChainState::load(&mut transaction).await?)
+    let name = |identity: &Identity| {
+        let id = hex::encode(&identity.chain_id[..4]);
+        format!("{} (chain id {id}...)", identity.network)
+    };
+    Err(OpenError::OtherNetwork {
+        found: name(found),
+        genesis: found.genesis,
+        wanted: name(wanted),
+    })
 }
 
 async fn create(

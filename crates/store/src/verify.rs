@@ -17,6 +17,18 @@ use crate::{blocks, chain, headers, meta, peers};
 /// The most faults that a report lists; the others are counted.
 pub const MAX_LISTED_FAULTS: usize = 1000;
 
+/// How much is checked; each level includes those before it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
+pub enum VerifyLevel {
+    /// SQLite's pages, headers, the active chain, records.
+    Structure,
+    /// All blocks and undo data.
+    Blocks,
+    /// All coins and the transaction index.
+    #[default]
+    Everything,
+}
+
 /// What [`crate::Maintenance::verify`] found.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct VerifyReport {
@@ -65,6 +77,7 @@ struct Known {
 /// Checks everything, as of one moment.
 pub(crate) async fn run(
     connection: &mut SqliteConnection,
+    level: VerifyLevel,
     mut progress: impl FnMut(&'static str),
 ) -> Result<VerifyReport, StoreError> {
     let mut report = VerifyReport::default();
@@ -80,8 +93,16 @@ pub(crate) async fn run(
     let known = check_headers(connection, &state, &mut report).await;
     progress("active chain");
     check_chain(connection, &state, &known, &mut report).await;
+    progress("records");
+    check_records(connection, &state, &mut report).await;
+    if level < VerifyLevel::Blocks {
+        return Ok(report);
+    }
     progress("blocks");
     let sizes = check_blocks(connection, &state, &known, &mut report).await;
+    if level < VerifyLevel::Everything {
+        return Ok(report);
+    }
     progress("coins");
     report.coins = check_keyed(connection, &COINS, &mut report, |key, _| {
         decode_coin_key(key).map(|_| ())
@@ -99,8 +120,6 @@ pub(crate) async fn run(
             .ok_or_else(|| StoreError::corrupt("transactions", key(), "points outside of a block"))
     })
     .await;
-    progress("records");
-    check_records(connection, &state, &mut report).await;
     Ok(report)
 }
 

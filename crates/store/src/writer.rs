@@ -220,6 +220,9 @@ async fn write(
     }
     meta::update(connection, &mut known.state, &batch.meta).await?;
     peers::update(connection, &batch.peers, &batch.forgotten_peers).await?;
+    if let Some(height) = batch.pruned_below {
+        known.state.pruned_below = height;
+    }
     known.state.advance();
     known.state.store(connection).await
 }

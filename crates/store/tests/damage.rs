@@ -166,7 +166,7 @@ fn flips() -> usize {
     std::env::var("SYNOD_FLIPS")
         .ok()
         .and_then(|n| n.parse().ok())
-        .unwrap_or(150)
+        .unwrap_or(300)
 }
 
 #[tokio::test]

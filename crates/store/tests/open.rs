@@ -562,3 +562,269 @@ async fn a_database_of_every_earlier_schema_is_opened() {
         assert_eq!(block.as_ref(), Some(chain[1].raw()));
     }
 }
+
+#[tokio::test]
+async fn an_installation_that_a_crash_interrupted_is_finished_when_the_store_opens() {
+    let chain = blocks(6, 2);
+    // Which of the files had moved when the process died.
+    for moved in [&[][..], &["tip.mark"], &["tip.mark", DATABASE_FILE]] {
+        let dir = tempfile::tempdir().expect("a directory");
+        let built = dir.path().join(synod_store::REINDEX_DIRECTORY);
+        let mut old = open(dir.path()).await;
+        for height in 0..=6 {
+            let batch = connect(&chain[..=height], height);
+            old.writer.commit(&batch).await.expect("committed");
+        }
+        old.close().await.expect("closed");
+        let log = dir.path().join("node.sqlite-wal");
+        std::fs::write(&log, b"what is damaged need not be closed").expect("a log");
+        let mut new = open(&built).await;
+        let batch = connect(&chain[..5], 0);
+        new.writer.commit(&batch).await.expect("committed");
+        new.close().await.expect("closed");
+        std::fs::write(built.join("complete"), b"").expect("written");
+        for name in moved {
+            let _ = std::fs::remove_file(&log);
+            std::fs::rename(built.join(name), dir.path().join(name)).expect("moved");
+        }
+        let mut store = open(dir.path()).await;
+        assert!(!built.exists(), "{moved:?}");
+        let standing = store.reader.standing().await.expect("standing");
+        assert_eq!(standing.tip, Some((Height(4), chain[4].hash())));
+        let report = store.maintenance.verify(|_| ()).await.expect("verified");
+        assert!(report.is_sound(), "{moved:?}: {:?}", report.listed);
+    }
+}
+
+#[tokio::test]
+async fn a_database_whose_migration_was_interrupted_is_brought_up() {
+    let whole = tempfile::tempdir().expect("a directory");
+    open(whole.path()).await.close().await.expect("closed");
+    // What a process leaves that died before its first migration was committed: sqlx's own
+    // table, and nothing of the node's.
+    let dir = tempfile::tempdir().expect("a directory");
+    execute(
+        dir.path(),
+        "PRAGMA journal_mode = WAL; CREATE TABLE _sqlx_migrations (version BIGINT PRIMARY KEY, \
+         description TEXT NOT NULL, installed_on TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP, \
+         success BOOLEAN NOT NULL, checksum BLOB NOT NULL, execution_time BIGINT NOT NULL)",
+    )
+    .await;
+    let mut store = open(dir.path()).await;
+    let chain = blocks(2, 1);
+    let batch = connect(&chain, 0);
+    store.writer.commit(&batch).await.expect("committed");
+    store.close().await.expect("closed");
+
+    // One that says it failed halfway is refused, with what to do.
+    execute(
+        dir.path(),
+        "UPDATE _sqlx_migrations SET success = FALSE WHERE version = 1",
+    )
+    .await;
+    let refused = try_open(dir.path()).await.expect_err("half-migrated");
+    assert!(refused.to_string().contains("migration"), "{refused}");
+}
+
+#[tokio::test]
+async fn an_empty_file_is_a_new_database_only_where_nothing_was_acknowledged() {
+    let dir = tempfile::tempdir().expect("a directory");
+    std::fs::write(dir.path().join(DATABASE_FILE), b"").expect("written");
+    let mut store = open(dir.path()).await;
+    let chain = blocks(1, 1);
+    let batch = connect(&chain, 0);
+    store.writer.commit(&batch).await.expect("committed");
+    store.close().await.expect("closed");
+    std::fs::write(dir.path().join(DATABASE_FILE), b"").expect("written");
+    let refused = try_open(dir.path()).await;
+    assert!(
+        matches!(refused, Err(OpenError::BehindMark { found: 0, .. })),
+        "{refused:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_log_of_another_database_or_none_is_noticed() {
+    let chain = blocks(4, 2);
+    let other_chain = chain::extend(chain[..1].to_vec(), 4, 9, 2);
+    let mut stores = Vec::new();
+    for blocks in [&chain, &other_chain] {
+        let dir = tempfile::tempdir().expect("a directory");
+        let mut store = open(dir.path()).await;
+        let first = connect(&blocks[..2], 0);
+        store.writer.commit(&first).await.expect("committed");
+        store.maintenance.checkpoint().await.expect("moved");
+        for height in 2..=4 {
+            let batch = connect(&blocks[..=height], height);
+            store.writer.commit(&batch).await.expect("committed");
+        }
+        stores.push((dir, store));
+    }
+    let log = |index: usize| stores[index].0.path().join("node.sqlite-wal");
+    for foreign in [Some(log(1)), None] {
+        let dir = tempfile::tempdir().expect("a directory");
+        copy(stores[0].0.path(), dir.path(), &["node.sqlite", "tip.mark"]);
+        if let Some(foreign) = &foreign {
+            std::fs::copy(foreign, dir.path().join("node.sqlite-wal")).expect("copied");
+        }
+        let refused = try_open(dir.path()).await;
+        // Frames of another log have another salt, or make pages that do not fit.
+        assert!(refused.is_err(), "{foreign:?} was not noticed");
+    }
+}
+
+#[tokio::test]
+async fn a_flipped_bit_of_the_log_is_noticed_before_anything_is_served() {
+    let from = tempfile::tempdir().expect("a directory");
+    let chain = blocks(12, 3);
+    let mut store = open(from.path()).await;
+    for height in 0..=12 {
+        let batch = connect(&chain[..=height], height);
+        store.writer.commit(&batch).await.expect("committed");
+    }
+    let log = std::fs::read(from.path().join("node.sqlite-wal")).expect("a log");
+    for part in 0..40 {
+        let dir = tempfile::tempdir().expect("a directory");
+        copy(from.path(), dir.path(), &["node.sqlite", "tip.mark"]);
+        let mut damaged = log.clone();
+        let at = 32 + part * (log.len() - 32) / 40 + part % 7;
+        damaged[at] ^= 1 << (part % 8);
+        std::fs::write(dir.path().join("node.sqlite-wal"), &damaged).expect("written");
+        // SQLite ends its log at the first frame that does not fit: commits are missing.
+        match try_open(dir.path()).await {
+            Err(refused) => assert!(refused.is_lost_commit(), "byte {at}: {refused}"),
+            Ok(store) => {
+                // A frame that no commit needs any more, or a byte that means nothing.
+                let tip = store.reader.standing().await.expect("standing").tip;
+                assert_eq!(tip, Some((Height(12), chain[12].hash())), "byte {at}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_read_only_directory_is_refused_with_a_sentence() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let dir = tempfile::tempdir().expect("a directory");
+    open(dir.path()).await.close().await.expect("closed");
+    let allow = |mode| {
+        let permissions = std::fs::Permissions::from_mode(mode);
+        std::fs::set_permissions(dir.path().join("lock"), permissions).expect("changed");
+    };
+    allow(0o400);
+    let refused = try_open(dir.path()).await;
+    allow(0o600);
+    match refused {
+        Err(error) => assert!(error.to_string().contains("cannot use"), "{error}"),
+        // Who may do everything is not kept out by permissions.
+        Ok(store) => store.close().await.expect("closed"),
+    }
+}
+
+#[tokio::test]
+async fn a_copy_is_made_while_another_connection_writes() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let chain = blocks(9, 3);
+    let mut store = open(dir.path()).await;
+    let batch = connect(&chain[..6], 0);
+    store.writer.commit(&batch).await.expect("committed");
+    let to = dir.path().join("copy");
+    synod_store::backup(dir.path(), &identity(), &to)
+        .await
+        .expect("copied, lock or not");
+    let batch = connect(&chain, 6);
+    store.writer.commit(&batch).await.expect("committed");
+    let mut copied = open(&to).await;
+    let tip = copied.reader.standing().await.expect("standing").tip;
+    assert_eq!(tip, Some((Height(5), chain[5].hash())));
+    let report = copied.maintenance.verify(|_| ()).await.expect("verified");
+    assert!(report.is_sound(), "{:?}", report.listed);
+    let mut other = identity();
+    other.chain_id = [9; 32];
+    let refused = synod_store::backup(dir.path(), &other, &dir.path().join("no")).await;
+    assert!(
+        matches!(refused, Err(OpenError::OtherNetwork { .. })),
+        "{refused:?}"
+    );
+}
+
+#[tokio::test]
+async fn blocks_are_read_out_of_a_database_that_does_not_open() {
+    use synod_store::Salvage;
+    let dir = tempfile::tempdir().expect("a directory");
+    let chain = blocks(5, 2);
+    let mut store = open(dir.path()).await;
+    let batch = connect(&chain, 0);
+    store.writer.commit(&batch).await.expect("committed");
+    store.close().await.expect("closed");
+    execute(dir.path(), "UPDATE chain_state SET checksum = 0").await;
+    assert!(try_open(dir.path()).await.is_err());
+    let mut salvage = Salvage::open(dir.path(), &identity()).await.expect("open");
+    assert_eq!(salvage.height(), None);
+    let found = salvage.stored_blocks(0, 100).await.expect("read");
+    for (block, (_, raw)) in chain.iter().zip(&found) {
+        assert_eq!(block.raw(), raw.as_ref().expect("sound"));
+    }
+    assert_eq!(found.len(), 6);
+    let busy = try_open(dir.path()).await;
+    assert!(matches!(busy, Err(OpenError::InUse(_))), "{busy:?}");
+    salvage.close().await.expect("closed");
+    let mut other = identity();
+    other.chain_id = [9; 32];
+    let refused = Salvage::open(dir.path(), &other).await.map(|_| ());
+    assert!(
+        matches!(refused, Err(OpenError::OtherNetwork { .. })),
+        "{refused:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_long_reader_holds_the_log_only_as_long_as_it_reads() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let limit = 1 << 20;
+    let options = Options {
+        log_limit: limit,
+        ..Options::default()
+    };
+    let mut store = Store::open(dir.path(), &identity(), &options)
+        .await
+        .expect("opened");
+    let chain = blocks(60, 60);
+    let batch = connect(&chain[..1], 0);
+    store.writer.commit(&batch).await.expect("committed");
+    let path = dir.path().join(DATABASE_FILE);
+    let mut reader = sqlx::sqlite::SqliteConnectOptions::new()
+        .filename(&path)
+        .connect()
+        .await
+        .expect("connected");
+    let mut reading = reader.begin().await.expect("begun");
+    sqlx::query("SELECT count(*) FROM headers")
+        .fetch_one(&mut *reading)
+        .await
+        .expect("read");
+    let mut report = None;
+    for height in 1..=60 {
+        let batch = connect(&chain[..=height], height);
+        store
+            .writer
+            .commit(&batch)
+            .await
+            .expect("the writer goes on");
+        if height % 20 == 0 {
+            report = Some(store.maintenance.checkpoint().await);
+        }
+    }
+    let report = report.expect("checkpoints were tried");
+    // The report shows a log above its limit, so an operator can be told.
+    assert!(
+        !report.is_ok_and(|it| it.log_bytes <= limit),
+        "the reader holds the log"
+    );
+    reading.rollback().await.expect("ended");
+    reader.close().await.expect("closed");
+    let report = store.maintenance.checkpoint().await.expect("moved");
+    assert!(report.log_bytes <= limit, "{report:?}");
+    let tip = store.reader.standing().await.expect("standing").tip;
+    assert_eq!(tip, Some((Height(60), chain[60].hash())));
+}

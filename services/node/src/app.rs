@@ -7,6 +7,8 @@
 //! | peers | one session a peer | at the soft step |
 //! | listeners | HTTP | at the soft step, after open requests |
 //! | upkeep | checkpoints, expiry of the mempool, saving addresses of peers | at the soft step |
+//! | halt | stops the node at the height that it was given | at the soft step |
+//! | past | checks the blocks behind a snapshot | when it has, or at the soft step |
 //! | room | readiness while the disk is full, and the way back | at the soft step |
 //! | keep digest | follows the chain with the digest of all coins | at the soft step |
 //! | keep mempool | takes the saved mempool back, then saves it at intervals | at the soft step |
@@ -30,15 +32,18 @@ use synod_store::{Identity, Maintenance, Options, Store, StoreError};
 use tokio::net::TcpListener;
 use tokio::time::{MissedTickBehavior, interval};
 
+use crate::background;
 use crate::book::BookFile;
 use crate::chain::{ChainHandle, Running, StoreAdapter, spawn};
 use crate::config::NodeConfig;
 use crate::digest::StateDigests;
+use crate::halt;
 use crate::http::{self, Wiring};
 use crate::kept::Kept;
 use crate::mempool_file::MempoolFile;
 use crate::news;
 use crate::port::ChainPort;
+use crate::pruning::Pruning;
 use crate::room;
 use crate::state::{AppState, Parts, clock};
 use crate::tasks::keep_digest;
@@ -97,6 +102,16 @@ pub async fn open(config: &NodeConfig) -> Result<Opened> {
     })
 }
 
+/// Names the network that a database of this spec belongs to.
+#[must_use]
+pub fn identity_of(spec: &ChainSpec) -> Identity {
+    Identity {
+        network: spec.name.clone(),
+        chain_id: spec.chain_id().0,
+        genesis: genesis_block().hash(),
+    }
+}
+
 /// Opens the store and the node core on top of it.
 ///
 /// # Errors
@@ -105,16 +120,20 @@ pub async fn open_node(
     config: &NodeConfig,
     spec: &ChainSpec,
 ) -> Result<(Node, synod_store::Reader, Maintenance)> {
-    let identity = Identity {
-        network: spec.name.clone(),
-        chain_id: spec.chain_id().0,
-        genesis: genesis_block().hash(),
-    };
+    let identity = identity_of(spec);
     let Store {
         writer,
         reader,
         maintenance,
-    } = Store::open(&config.data, &identity, &Options::default()).await?;
+    } = Store::open(
+        &config.data,
+        &identity,
+        &Options {
+            accept_older: config.accept_older,
+            ..Options::default()
+        },
+    )
+    .await?;
     let runtime = tokio::runtime::Handle::current();
     let storage = Box::new(StoreAdapter::new(writer, reader.clone(), runtime)?);
     let mut key = [0; 16];
@@ -195,6 +214,7 @@ pub async fn run(
     peers.start();
     let state = AppState::new(Parts {
         digests: StateDigests::new(store_reader.clone(), &config.data),
+        snapshot: background::load(&store_reader).await?,
         reader: store_reader,
         spec,
         chain,
@@ -214,10 +234,21 @@ pub async fn run(
         shutdown.clone(),
     ));
     let digesting = tokio::spawn(keep_digest::run(state.clone()));
+    let past = tokio::spawn(background::run(
+        config.clone(),
+        state.clone(),
+        shutdown.clone(),
+    ));
+    let halt = tokio::spawn(halt::watch(
+        state.chain.clone(),
+        config.stop_at_height,
+        shutdown.clone(),
+    ));
     let upkeep = tokio::spawn(keep_up(
         state.clone(),
         maintenance,
         book_file.clone(),
+        Pruning::of(config.prune),
         shutdown.clone(),
     ));
     let health = Health::default();
@@ -268,6 +299,8 @@ pub async fn run(
     room.await.context("watching for room")?;
     digesting.await.context("keeping the digest")?;
     let mempool = keeping.await.context("keeping the mempool")?;
+    halt.await.context("watching the height")?;
+    let past = past.await.context("checking the past")?;
     state.chain.stop().await;
     telling.await.context("passing on events")?;
     let ended = tokio::task::spawn_blocking(move || thread.join()).await?;
@@ -275,7 +308,9 @@ pub async fn run(
         keep_mempool::save(&state.chain, &mempool_file).await;
     }
     ended.map_err(|_| anyhow!("the chain thread panicked"))??;
-    kept_up.context("the database's log could not be moved")?;
+    past?;
+    let maintenance = kept_up.context("the database's log could not be moved")?;
+    close(maintenance, &state.reader).await;
     served?;
     second
 }
@@ -302,14 +337,28 @@ async fn keep_up(
     state: AppState,
     mut maintenance: Maintenance,
     book: BookFile,
+    mut pruning: Option<Pruning>,
     shutdown: Shutdown,
-) -> Result<(), StoreError> {
+) -> Result<Maintenance, StoreError> {
+    let mut changes = state.chain.changes();
     let mut ticks = interval(UPKEEP);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             () = shutdown.stopping() => break,
             _ = ticks.tick() => {}
+            Ok(()) = changes.changed(), if pruning.is_some() => {
+                changes.borrow_and_update();
+                let Some(pruning) = &mut pruning else { continue };
+                if !pruning.is_due(state.chain.view().height) {
+                    continue;
+                }
+            }
+        }
+        if let Some(pruning) = &mut pruning
+            && let Err(error) = pruning.run(&state, &mut maintenance).await
+        {
+            tracing::warn!(%error, "old blocks were not pruned");
         }
         let expired = state.chain.run(|node, now| {
             node.expire(now);
@@ -331,10 +380,17 @@ async fn keep_up(
             }
         }
     }
-    if let Err(error) = maintenance.close().await {
+    Ok(maintenance)
+}
+
+/// Moves the log into the database after everything else has ended, so that the file is whole by
+/// itself.
+async fn close(mut maintenance: Maintenance, reader: &synod_store::Reader) {
+    reader.close().await;
+    let moved = maintenance.checkpoint().await.map(drop);
+    if let Err(error) = moved.and(maintenance.close().await) {
         tracing::warn!(%error, "closing the database");
     }
-    Ok(())
 }
 
 fn random_number() -> Result<u64> {

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use clap::{Args, Parser, Subcommand};
 use synod_node::{NodeConfig, tools};
 use synod_service::config::Sources;
@@ -28,7 +28,23 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// Run the node until it is stopped.
-    Run(NodeArgs),
+    Run {
+        #[command(flatten)]
+        node: NodeArgs,
+        /// Rebuild everything from the stored blocks first.
+        #[arg(long)]
+        reindex: bool,
+        /// Start although acknowledged commits are missing, as after an older copy was put back.
+        #[arg(long)]
+        accept_older: bool,
+        /// Megabytes of the database past which old blocks are forgotten (0: as few as possible
+        /// are kept); the last 288 always stay.
+        #[arg(long, value_name = "MB")]
+        prune: Option<u32>,
+        /// Stop when the chain has this height.
+        #[arg(long, value_name = "HEIGHT")]
+        stop_at_height: Option<u32>,
+    },
     /// Take in blocks from Bitcoin Core's files (blk*.dat, bootstrap.dat), checking everything.
     Import {
         #[command(flatten)]
@@ -46,10 +62,48 @@ enum Command {
         /// The file to create; - is standard output.
         file: PathBuf,
     },
-    /// Check every row of the database.
-    Verify(NodeArgs),
+    /// Check the database: 1 its structure, 2 all blocks, 3 all coins and the index, 4 the last
+    /// blocks against the rules.
+    Verify {
+        #[command(flatten)]
+        node: NodeArgs,
+        /// How much is checked.
+        #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=4))]
+        level: u8,
+        /// How many blocks are connected once more on level 4.
+        #[arg(long, default_value_t = 6)]
+        blocks: u32,
+    },
+    /// Write the coins at the tip into a file, or start a new node from one.
+    #[command(subcommand)]
+    Snapshot(SnapshotCommand),
+    /// Copy the database into a new directory, also while the node runs.
+    Backup {
+        #[command(flatten)]
+        node: NodeArgs,
+        /// The directory to create; it can be given to --data.
+        directory: PathBuf,
+    },
     /// Print the settings that result from file, environment and flags.
     Config(NodeArgs),
+}
+
+#[derive(Subcommand)]
+enum SnapshotCommand {
+    /// Write the coins at the tip into a file, and print what a chain spec needs to trust it.
+    Write {
+        #[command(flatten)]
+        node: NodeArgs,
+        /// The file to create.
+        file: PathBuf,
+    },
+    /// Start a new node from a file that the chain spec trusts.
+    Load {
+        #[command(flatten)]
+        node: NodeArgs,
+        /// The file to read.
+        file: PathBuf,
+    },
 }
 
 #[derive(Args)]
@@ -94,7 +148,10 @@ struct NodeArgs {
 
 impl NodeArgs {
     fn load(self) -> Result<NodeConfig> {
-        let mut flags = Table::new();
+        self.load_with(Table::new())
+    }
+
+    fn load_with(self, mut flags: Table) -> Result<NodeConfig> {
         let mut set = |name: &str, value: Option<Value>| {
             if let Some(value) = value {
                 flags.insert(name.to_owned(), value);
@@ -137,7 +194,30 @@ pub(crate) async fn run() -> Result<ExitCode> {
     let cli = Cli::parse();
     logging::init(cli.log_format, &cli.log)?;
     match cli.command {
-        Command::Run(node) => serve(node.load()?).await?,
+        Command::Run {
+            node,
+            reindex,
+            accept_older,
+            prune,
+            stop_at_height,
+        } => {
+            let mut flags = Table::new();
+            let mut set = |name: &str, value: Option<u32>| {
+                if let Some(value) = value {
+                    flags.insert(name.to_owned(), Value::Integer(value.into()));
+                }
+            };
+            set("prune", prune);
+            set("stop_at_height", stop_at_height);
+            if accept_older {
+                flags.insert("accept_older".to_owned(), Value::Boolean(true));
+            }
+            let config = node.load_with(flags)?;
+            if reindex {
+                tools::reindex::run(&config).await?;
+            }
+            serve(config).await?;
+        }
         Command::Import { node, file, json } => {
             let report = tools::import::run(node.load()?, &file).await?;
             if json {
@@ -158,12 +238,34 @@ pub(crate) async fn run() -> Result<ExitCode> {
             let blocks = tools::export::run(node.load()?, &file).await?;
             eprintln!("{blocks} blocks written");
         }
-        Command::Verify(node) => {
-            let report = tools::verify::run(&node.load()?).await?;
+        Command::Verify {
+            node,
+            level,
+            blocks,
+        } => {
+            let level = tools::verify::Level::new(level).context("a level is 1 to 4")?;
+            let report = tools::verify::run(&node.load()?, level, blocks).await?;
             println!("{report:#?}");
             if !report.is_sound() {
                 return Ok(ExitCode::FAILURE);
             }
+        }
+        Command::Snapshot(SnapshotCommand::Write { node, file }) => {
+            let head = tools::snapshot::write(&node.load()?, &file).await?;
+            eprintln!("{} coins at height {}", head.coins, head.height);
+            // What a chain spec needs to trust it.
+            print!("{}", head.to_trust().to_toml());
+        }
+        Command::Snapshot(SnapshotCommand::Load { node, file }) => {
+            let head = tools::snapshot::load(&node.load()?, &file).await?;
+            eprintln!(
+                "{} coins at height {}: the node can run",
+                head.coins, head.height
+            );
+        }
+        Command::Backup { node, directory } => {
+            tools::backup::run(&node.load()?, &directory).await?;
+            eprintln!("the database is in {}", directory.display());
         }
         Command::Config(node) => print!("{}", toml::to_string_pretty(&node.load()?)?),
     }

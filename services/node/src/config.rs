@@ -55,6 +55,17 @@ pub struct NodeConfig {
     /// Threads that check scripts; all processors by default.
     #[serde(default)]
     pub threads: Option<usize>,
+    /// Megabytes of the database past which old blocks are forgotten; 0 keeps as few as
+    /// possible; nothing is forgotten without it.
+    #[serde(default)]
+    pub prune: Option<u64>,
+    /// Whether to start although acknowledged commits are missing; for one start after an
+    /// older copy was put back.
+    #[serde(default)]
+    pub accept_older: bool,
+    /// The height at which the node stops.
+    #[serde(default)]
+    pub stop_at_height: Option<u32>,
     /// Bytes of coins held in memory.
     #[serde(default = "default_coins_cache")]
     pub coins_cache_bytes: usize,
@@ -100,6 +111,9 @@ impl NodeConfig {
             allowed_host: Vec::new(),
             dev: false,
             threads: None,
+            prune: None,
+            accept_older: false,
+            stop_at_height: None,
             coins_cache_bytes: default_coins_cache(),
             mempool_save_s: default_mempool_save(),
         }

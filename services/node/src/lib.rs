@@ -9,11 +9,13 @@
 //! how a miner searches.
 
 pub mod app;
+pub mod background;
 mod book;
 pub mod chain;
 pub mod config;
 pub mod digest;
 pub mod error;
+mod halt;
 pub mod http;
 pub mod kept;
 pub mod mempool_file;
@@ -22,6 +24,7 @@ pub mod mining;
 mod news;
 pub mod payout;
 pub mod port;
+mod pruning;
 mod replace;
 mod room;
 pub mod state;

@@ -80,6 +80,16 @@ impl Collector for NodeCollector {
                 count(peers.iter().filter(|it| it.is_inbound()).count()),
             ),
             (
+                "synod_storage_full",
+                "1 while there is no room in storage and nothing is accepted",
+                self.chain.is_storage_full().into(),
+            ),
+            (
+                "synod_prune_height",
+                "Height below which blocks were pruned, 0 when none were",
+                self.chain.prune_height().unwrap_or(0).into(),
+            ),
+            (
                 "synod_peers_connected",
                 "Peers that answer or came by themselves",
                 count(peers.iter().filter(|it| it.is_connected).count()),

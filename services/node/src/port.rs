@@ -45,6 +45,10 @@ impl NodePort for ChainPort {
         }
     }
 
+    fn prune_height(&self) -> Option<u32> {
+        self.chain.prune_height()
+    }
+
     async fn locator(&self) -> Vec<BlockHash> {
         let locator = self.chain.look(|node, _| {
             let tree = node.chain().tree();

@@ -9,6 +9,7 @@ use synod_gossip::PeerTable;
 use synod_service::{EventLog, Shutdown, Token};
 use synod_store::Reader;
 
+use crate::background::SharedSnapshot;
 use crate::chain::ChainHandle;
 use crate::digest::StateDigests;
 use crate::kept::Kept;
@@ -39,6 +40,8 @@ pub struct Parts {
     pub kept: Kept,
     /// The operator's token.
     pub token: Token,
+    /// The snapshot that the node started from, if it did.
+    pub snapshot: SharedSnapshot,
     /// Stops long polls and streams.
     pub shutdown: Shutdown,
 }

@@ -47,6 +47,15 @@ pub struct ChainStatus {
     pub finalized: Option<Finalized>,
     /// True while the node catches up with its peers.
     pub initial_sync: bool,
+    /// True when old blocks may have been forgotten.
+    #[serde(default)]
+    pub pruned: bool,
+    /// The height below which blocks are not there any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prune_height: Option<u32>,
+    /// The snapshot of coins that the node started from; absent for others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub snapshot: Option<SnapshotStatus>,
     /// Transactions in the mempool.
     pub mempool_count: u64,
     /// Peers that have shaken hands.
@@ -55,6 +64,19 @@ pub struct ChainStatus {
     #[serde(default)]
     #[schema(required, examples(json!(["Unknown new rules activated (versionbit 27)"])))]
     pub warnings: Vec<String>,
+}
+
+/// A snapshot of coins that a node started from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct SnapshotStatus {
+    /// The height of its block.
+    pub height: u32,
+    /// Its block.
+    pub hash: HashHex,
+    /// True once the blocks up to it were checked and led to the same coins.
+    pub validated: bool,
+    /// How far the blocks up to it were checked.
+    pub checked_height: u32,
 }
 
 /// A digest of all coins at the tip: `GET /v1/state`.

@@ -11,7 +11,7 @@ use synod_node_core::{
     Storage, StorageError, Stored,
 };
 use synod_primitives::{
-    Amount, Block, BlockHash, Header, OutPoint, Script, Transaction, TxIn, TxOut, Witness,
+    Amount, Block, BlockHash, Header, Height, OutPoint, Script, Transaction, TxIn, TxOut, Witness,
 };
 
 pub(crate) const NOW: u64 = 1_800_000_000;
@@ -21,6 +21,9 @@ pub(crate) const NOW: u64 = 1_800_000_000;
 pub(crate) struct Disk {
     now: Arc<Mutex<MemoryStorage>>,
     pub(crate) history: Arc<Mutex<Vec<MemoryStorage>>>,
+    /// While this is set there is no room; the batch that met it waits here.
+    pub(crate) is_full: Arc<Mutex<bool>>,
+    waiting: Arc<Mutex<Option<Batch>>>,
 }
 
 impl Disk {
@@ -31,7 +34,7 @@ impl Disk {
     pub(crate) fn of(storage: MemoryStorage) -> Self {
         Self {
             now: Arc::new(Mutex::new(storage)),
-            history: Arc::default(),
+            ..Self::default()
         }
     }
 }
@@ -53,7 +56,27 @@ impl Storage for Disk {
         self.lock().load_coins(wanted)
     }
 
+    fn retry(&mut self) -> Result<(), StorageError> {
+        let mut waiting = self.waiting.lock().expect("no panic");
+        if waiting.is_none() {
+            return Ok(());
+        }
+        if *self.is_full.lock().expect("no panic") {
+            return Err(StorageError::Full("a test".to_owned()));
+        }
+        waiting.take().map_or(Ok(()), |it| self.lock().commit(it))
+    }
+
+    fn prune(&mut self, below: Height) -> Result<Height, StorageError> {
+        self.lock().prune(below)
+    }
+
     fn commit(&mut self, batch: Batch) -> Result<(), StorageError> {
+        self.retry()?;
+        if *self.is_full.lock().expect("no panic") {
+            *self.waiting.lock().expect("no panic") = Some(batch);
+            return Err(StorageError::Full("a test".to_owned()));
+        }
         self.lock().commit(batch)?;
         let copy = self.lock().clone();
         self.history

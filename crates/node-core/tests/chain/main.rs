@@ -9,4 +9,5 @@ mod kit;
 mod mutations;
 mod pos;
 mod random;
+mod storage;
 mod unknown_rules;

@@ -1,7 +1,7 @@
 //! How the rest of the node speaks to the chain thread.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use arc_swap::ArcSwap;
 use synod_node_core::{Admission, Node, Offer, SharedMempool, SharedWaiting, StorageError, View};
@@ -65,6 +65,8 @@ pub struct ChainHandle {
     pub(super) changes: watch::Receiver<Changes>,
     /// Whether there is no room in storage.
     pub(super) is_full: Arc<AtomicBool>,
+    /// The height below which blocks were pruned.
+    pub(super) pruned_below: Arc<AtomicU32>,
 }
 
 /// Counts that grow with every change, for those who wait for one.
@@ -105,6 +107,12 @@ impl ChainHandle {
     #[must_use]
     pub fn is_storage_full(&self) -> bool {
         self.is_full.load(Ordering::Acquire)
+    }
+
+    /// Returns the height below which blocks are not there any more; `None` when all are.
+    #[must_use]
+    pub fn prune_height(&self) -> Option<u32> {
+        Some(self.pruned_below.load(Ordering::Acquire)).filter(|height| *height > 0)
     }
 
     /// Lets the chain thread see whether there is room in storage again.

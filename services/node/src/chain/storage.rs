@@ -65,6 +65,7 @@ impl StoreAdapter {
             active,
             coins_tip: standing.coins_tip,
             engine: self.reader.meta(ENGINE_RECORD).await?,
+            pruned_below: standing.pruned_below,
         })
     }
 
@@ -210,6 +211,17 @@ impl Storage for StoreAdapter {
     fn commit(&mut self, batch: Batch) -> Result<(), StorageError> {
         self.unwritten.push_back(Box::new(batch));
         self.write()
+    }
+
+    fn prune(&mut self, below: Height) -> Result<Height, StorageError> {
+        self.retry()?;
+        self.writing.prune(below)?;
+        Ok(below)
+    }
+
+    fn set_record(&mut self, name: &'static str, value: Bytes) -> Result<(), StorageError> {
+        self.retry()?;
+        self.writing.set_record(name, value)
     }
 
     fn retry(&mut self) -> Result<(), StorageError> {

@@ -1,7 +1,7 @@
 //! The thread that owns the node core.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread::JoinHandle;
 
 use arc_swap::ArcSwap;
@@ -48,6 +48,7 @@ pub fn spawn(node: Node, clock: fn() -> u64) -> std::io::Result<Running> {
     let view = Arc::new(ArcSwap::from_pointee(node.view()));
     warnings::log_changes(UnknownRules::default(), view.load().unknown_rules);
     let is_full = Arc::new(AtomicBool::new(false));
+    let pruned_below = Arc::new(AtomicU32::new(node.chain().pruned_below().0));
     let handle = ChainHandle {
         requests,
         view: Arc::clone(&view),
@@ -55,11 +56,13 @@ pub fn spawn(node: Node, clock: fn() -> u64) -> std::io::Result<Running> {
         waiting: node.waiting(),
         changes: watching,
         is_full: Arc::clone(&is_full),
+        pruned_below: Arc::clone(&pruned_below),
     };
     let publisher = Publisher {
         view,
         news,
         changes,
+        pruned_below,
     };
     let thread = std::thread::Builder::new()
         .name("chain".to_owned())
@@ -90,6 +93,7 @@ struct Publisher {
     view: Arc<ArcSwap<synod_node_core::View>>,
     news: mpsc::Sender<News>,
     changes: watch::Sender<Changes>,
+    pruned_below: Arc<AtomicU32>,
 }
 
 impl ChainThread {
@@ -202,6 +206,10 @@ impl ChainThread {
 
     fn publish(&mut self) {
         self.note_engine();
+        let pruned_below = self.node.chain().pruned_below().0;
+        self.publisher
+            .pruned_below
+            .store(pruned_below, Ordering::Release);
         let events = self.node.take_events();
         if events.is_empty() {
             return;

@@ -7,8 +7,10 @@
 use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::thread::JoinHandle;
 
+use bytes::Bytes;
 use synod_node_core::{Batch, Durability, StorageError};
-use synod_store::{StoreError, Writer};
+use synod_primitives::Height;
+use synod_store::{self as store, StoreError, Writer};
 use tokio::runtime::Handle;
 
 use super::index::TransactionIndex;
@@ -20,6 +22,10 @@ enum Job {
     Write(Box<Batch>),
     /// Bring the transaction index up.
     CatchUp,
+    /// Forget the blocks below a height.
+    Prune(Height),
+    /// Set a record by its name.
+    Record(&'static str, Bytes),
 }
 
 /// What became of a job, with the batch, if it was one.
@@ -92,7 +98,25 @@ impl WriteBehind {
 
     /// Brings the transaction index up to the tip; no batch may be on its way.
     pub(super) fn catch_up(&mut self) -> Result<(), StorageError> {
-        self.send(Job::CatchUp)?;
+        self.ask(Job::CatchUp)
+    }
+
+    /// Forgets the blocks below a height; no batch may be on its way.
+    pub(super) fn prune(&mut self, below: Height) -> Result<(), StorageError> {
+        self.ask(Job::Prune(below))
+    }
+
+    /// Sets a record, durably; no batch may be on its way.
+    pub(super) fn set_record(
+        &mut self,
+        name: &'static str,
+        value: Bytes,
+    ) -> Result<(), StorageError> {
+        self.ask(Job::Record(name, value))
+    }
+
+    fn ask(&mut self, job: Job) -> Result<(), StorageError> {
+        self.send(job)?;
         let (_, result) = self.done.recv().map_err(|_| ended())?;
         result
     }
@@ -136,6 +160,8 @@ impl Writing {
                     (Some(batch), result)
                 }
                 Job::CatchUp => (None, self.catch_up()),
+                Job::Prune(below) => (None, self.prune(below)),
+                Job::Record(name, value) => (None, self.set_record(name, value)),
             };
             if results.send(done).is_err() {
                 break;
@@ -155,6 +181,22 @@ impl Writing {
             self.catch_up()?;
         }
         Ok(())
+    }
+
+    /// Correctness: what is pruned cannot be indexed any more, so the index goes first.
+    fn prune(&mut self, below: Height) -> Result<(), StorageError> {
+        self.catch_up()?;
+        let pruned = self.writer.prune_blocks(below, u32::MAX);
+        self.runtime.block_on(pruned).map(drop).map_err(failed)
+    }
+
+    fn set_record(&mut self, name: &'static str, value: Bytes) -> Result<(), StorageError> {
+        let batch = store::Batch {
+            meta: vec![(name, Some(value))],
+            ..store::Batch::default()
+        };
+        let written = self.runtime.block_on(self.writer.commit(&batch));
+        written.map_err(failed)
     }
 
     fn catch_up(&mut self) -> Result<(), StorageError> {

@@ -177,7 +177,10 @@ impl StateDigests {
         &self,
         following: &mut Option<Accumulator>,
     ) -> Result<(Height, BlockHash), StoreError> {
-        let mut at = match following.take() {
+        // What lies between may be pruned; the coins table never stands below that.
+        let pruned_below = self.reader.standing().await?.pruned_below;
+        let known = following.take();
+        let mut at = match known.filter(|at| at.height.next() >= pruned_below) {
             Some(at) => at,
             None => Accumulator::scan(&self.reader).await?,
         };

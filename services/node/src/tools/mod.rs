@@ -1,6 +1,10 @@
-//! What `synod-node` does besides running: import, export, verify, config.
+//! What `synod-node` does besides running: import, export, verify, reindex,
+//! backup, snapshot, config.
 
+pub mod backup;
 pub mod export;
 pub mod import;
 pub(crate) mod prepare;
+pub mod reindex;
+pub mod snapshot;
 pub mod verify;

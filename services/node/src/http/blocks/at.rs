@@ -27,7 +27,8 @@ use crate::state::AppState;
         (status = 200, description = "The block", headers(("ETag" = String, description = "Names this answer")), content((BlockBody = "application/json"), (Vec<u8> = "application/octet-stream"))),
         (status = 304, description = "The answer is the one that the client has"),
         (status = 400, description = "The height or the query is not understood", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "The height is above the tip (`block-not-found`), or the block is pruned (`block-not-stored`)", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "The height is above the tip (`block-not-found`), or only its header is known (`block-not-stored`)", body = Problem, content_type = "application/problem+json"),
+        (status = 410, description = "The block was pruned (`block-pruned`)", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "The database is busy", body = Problem, content_type = "application/problem+json"),
     )
 )]

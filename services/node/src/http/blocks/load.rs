@@ -20,6 +20,9 @@ const BLOCK_NOT_FOUND: &str = "block-not-found";
 /// The code of a block of which the node has the header only.
 const BLOCK_NOT_STORED: &str = "block-not-stored";
 
+/// The code of a block whose bytes the node has forgotten.
+const BLOCK_PRUNED: &str = "block-pruned";
+
 /// Finds a block of any branch.
 ///
 /// # Errors
@@ -50,17 +53,38 @@ pub(crate) async fn by_height(state: &AppState, height: u32) -> Result<Placed, A
 /// Reads a block's bytes.
 ///
 /// # Errors
-/// 404 when only its header is there; the store failed.
+/// 404 when only its header is there, 410 when it was pruned; the store failed.
 pub(crate) async fn raw(state: &AppState, hash: BlockHash) -> Result<Bytes, ApiError> {
     let load = async {
         let found = state.reader.block(hash).await.map_err(error::store)?;
-        found.ok_or_else(|| not_stored(hash))
+        match found {
+            Some(raw) => Ok(raw),
+            None => Err(absent(state, hash).await),
+        }
     };
     state.kept.raw_blocks.get_or_insert_async(&hash, load).await
 }
 
-/// Says that only a block's header is there.
-pub(crate) fn not_stored(hash: BlockHash) -> ApiError {
+/// Says why a block's bytes are not there: they were pruned, or never came.
+pub(crate) async fn absent(state: &AppState, hash: BlockHash) -> ApiError {
+    let record = match state.reader.find_header(hash).await {
+        Ok(record) => record,
+        Err(error) => return error::store(error),
+    };
+    let height = record.map(|it| it.height.0);
+    match (height, state.chain.prune_height()) {
+        (Some(height), Some(pruned_below)) if height < pruned_below => {
+            let detail = format!(
+                "Block {hash} at height {height} was pruned: this node has the blocks from \
+                 height {pruned_below} on."
+            );
+            ApiError::new(StatusCode::GONE, BLOCK_PRUNED, detail).with("prune_height", pruned_below)
+        }
+        _ => not_stored(hash),
+    }
+}
+
+fn not_stored(hash: BlockHash) -> ApiError {
     not_found(
         BLOCK_NOT_STORED,
         format!("Of block {hash} only the header is stored."),

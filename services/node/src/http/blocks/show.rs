@@ -29,6 +29,7 @@ use crate::state::AppState;
         (status = 304, description = "The answer is the one that the client has"),
         (status = 400, description = "The hash or the query is not understood", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "The block is not known (`block-not-found`), or only its header is (`block-not-stored`)", body = Problem, content_type = "application/problem+json"),
+        (status = 410, description = "The block was pruned (`block-pruned`)", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "The database is busy", body = Problem, content_type = "application/problem+json"),
     )
 )]

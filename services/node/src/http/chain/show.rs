@@ -1,9 +1,11 @@
 //! `GET /v1/chain`.
 
+use std::sync::atomic::Ordering;
+
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
-use synod_api::node::ChainStatus;
+use synod_api::node::{ChainStatus, SnapshotStatus};
 use synod_api::{HashHex, NumberHex};
 use synod_node_core::View;
 use synod_service::ApiError;
@@ -33,6 +35,7 @@ use crate::state::AppState;
             "difficulty": 4.656_542_373_906_925e-10_f64,
             "finalized": null,
             "initial_sync": false,
+            "pruned": false,
             "mempool_count": 0,
             "peer_count": 0,
             "warnings": [],
@@ -62,10 +65,23 @@ fn status(state: &AppState) -> ChainStatus {
         difficulty: view.bits.difficulty(),
         finalized: finalized(&view),
         initial_sync: is_behind(state, &view),
+        pruned: state.chain.prune_height().is_some(),
+        prune_height: state.chain.prune_height(),
+        snapshot: snapshot(state),
         mempool_count: read(state).len() as u64,
         peer_count: state.peers.connected() as u64,
         warnings: warnings::active(view.unknown_rules),
     }
+}
+
+fn snapshot(state: &AppState) -> Option<SnapshotStatus> {
+    let snapshot = state.snapshot.load_full()?;
+    Some(SnapshotStatus {
+        height: snapshot.record.height.0,
+        hash: block_hash(snapshot.record.hash),
+        validated: snapshot.record.is_validated,
+        checked_height: snapshot.checked.load(Ordering::Acquire),
+    })
 }
 
 /// Says whether a peer that this node chose has a chain of more work. The age of the tip says

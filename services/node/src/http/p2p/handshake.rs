@@ -63,6 +63,7 @@ pub(crate) async fn shake_hands(
         listen_url: identity.listen_url.clone(),
         session: Some(greeted.session),
         height: view.height.0,
+        prune_height: state.chain.prune_height(),
         best_block_hash: HashHex::from_internal(view.hash.to_bytes()),
         chainwork: NumberHex::from_bytes(view.chainwork.to_be_bytes()),
         time: clock(),

@@ -74,7 +74,10 @@ async fn read(
         None => {
             let read = state.reader.block_range(location.block, range).await;
             let raw = read.map_err(error::store)?;
-            raw.ok_or_else(|| load::not_stored(location.block))?
+            match raw {
+                Some(raw) => raw,
+                None => return Err(load::absent(state, location.block).await),
+            }
         }
     };
     let transaction = Transaction::decode(&raw).map_err(|error| damaged(txid, error))?;

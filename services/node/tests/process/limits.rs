@@ -1,0 +1,182 @@
+//! What a node bears: many at once, few files, strangers that talk a lot, flipped bits.
+
+use std::collections::BTreeMap;
+use std::net::TcpStream;
+use std::process::Command;
+
+use bytes::Bytes;
+use reqwest::StatusCode;
+
+use crate::harness::{Data, PAYOUT, Process, on};
+
+#[tokio::test]
+async fn sixty_four_writers_at_once_all_get_their_answer() {
+    let data = Data::new();
+    let node = Process::start(&data.path());
+    let writers = (0..64).map(|_| node.client.dev_mine(1, PAYOUT));
+    for mined in futures_util::future::join_all(writers).await {
+        assert_eq!(mined.expect("mined").blocks.len(), 1);
+    }
+    assert_eq!(node.height().await, 64);
+    node.kill();
+    let node = Process::start(&data.path());
+    assert_eq!(
+        node.height().await,
+        64,
+        "each was durable when it was answered"
+    );
+    node.stop();
+}
+
+#[tokio::test]
+async fn strangers_cannot_fill_the_log() {
+    let data = Data::new();
+    let node = Process::start(&data.path());
+    let before = node.log().lines().count();
+    for round in 0..300u32 {
+        let junk = Bytes::from(vec![0x5a; 200]);
+        assert!(
+            node.post("/v1/blocks", junk.clone())
+                .await
+                .status
+                .is_client_error()
+        );
+        assert!(
+            node.post("/v1/transactions", junk)
+                .await
+                .status
+                .is_client_error()
+        );
+        let nowhere = node.get(&format!("/v1/nowhere/{round}%0a%1b[31m")).await;
+        assert_eq!(nowhere.status, StatusCode::NOT_FOUND);
+    }
+    let lines = node.log().lines().count() - before;
+    assert!(
+        lines < 20,
+        "900 bad requests made {lines} lines: {}",
+        node.log()
+    );
+    node.stop();
+}
+
+#[tokio::test]
+async fn a_node_without_free_files_lives_and_answers_again() {
+    let data = Data::new();
+    let arguments = on(&data.path(), &["run", "--listen", "127.0.0.1:0", "--dev"]);
+    let mut command = Command::new("sh");
+    command
+        .args(["-c", "ulimit -n 64; exec \"$0\" --log-format json \"$@\""])
+        .arg(env!("CARGO_BIN_EXE_synod-node"))
+        .args(arguments);
+    let node = Process::spawn(command).unwrap_or_else(|log| panic!("it does not serve: {log:#?}"));
+    node.mine(3).await;
+    let address = node.url.trim_start_matches("http://").to_owned();
+    let held: Vec<TcpStream> = (0..150)
+        .map_while(|_| TcpStream::connect(&address).ok())
+        .collect();
+    assert!(held.len() >= 64, "{} connections", held.len());
+    drop(held);
+    loop {
+        // Connections that were made meanwhile may still be told to wait.
+        let answer = node
+            .http
+            .get(format!("{}/health/ready", node.url))
+            .send()
+            .await;
+        if answer.is_ok_and(|it| it.status() == StatusCode::OK) {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    node.mine(1).await;
+    assert_eq!(node.height().await, 4);
+    node.stop();
+    let node = Process::start(&data.path());
+    assert_eq!(node.height().await, 4);
+    node.stop();
+}
+
+/// A generator with a seed, so that a failure can be repeated.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, below: usize) -> usize {
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(self.0 >> 33).expect("31 bits") % below
+    }
+}
+
+/// Bits that are flipped, each in a fresh copy; more with `SYNOD_REST_FLIPS`.
+fn flips() -> usize {
+    let set = std::env::var("SYNOD_REST_FLIPS").ok();
+    set.and_then(|it| it.parse().ok()).unwrap_or(25)
+}
+
+/// Reads what a client may ask for; absent where the answer is an error.
+async fn answers(node: &Process, paths: &[String]) -> BTreeMap<String, Option<Bytes>> {
+    let mut found = BTreeMap::new();
+    for path in paths {
+        let answer = node.http.get(format!("{}{path}", node.url)).send().await;
+        let answer = match answer {
+            Ok(answer) if answer.status() == StatusCode::OK => answer.bytes().await.ok(),
+            _ => None,
+        };
+        found.insert(path.clone(), answer);
+    }
+    found
+}
+
+#[tokio::test]
+async fn no_flipped_bit_is_served_over_rest() {
+    let data = Data::new();
+    let node = Process::start(&data.path());
+    let mined = node.mine(110).await;
+    let mut paths = vec![
+        "/v1/state".to_owned(),
+        "/v1/chain/headers?from=0&limit=100".to_owned(),
+    ];
+    for hash in mined.iter().step_by(6) {
+        paths.push(format!("/v1/blocks/{hash}"));
+        paths.push(format!("/v1/blocks/{hash}/raw"));
+        let block = synod_primitives::Block::decode(&node.raw(*hash).await).expect("a block");
+        let txid = block.transactions()[0].txid();
+        paths.push(format!("/v1/transactions/{txid}"));
+        paths.push(format!("/v1/outputs/{txid}/0"));
+    }
+    let expected = answers(&node, &paths).await;
+    assert!(expected.values().all(Option::is_some));
+    node.stop();
+    let database = data.path().join("node.sqlite");
+    let sound = std::fs::read(&database).expect("a database");
+    let mark = std::fs::read(data.path().join("tip.mark")).expect("a mark");
+    let (mut dice, mut refused) = (Dice(11), 0);
+    for flip in 0..flips() {
+        let copy = Data::new();
+        std::fs::create_dir_all(copy.path()).expect("a directory");
+        let (at, bit) = (dice.roll(sound.len()), dice.roll(8));
+        let mut damaged = sound.clone();
+        damaged[at] ^= 1 << bit;
+        std::fs::write(copy.path().join("node.sqlite"), damaged).expect("written");
+        std::fs::write(copy.path().join("tip.mark"), &mark).expect("written");
+        let arguments = on(&copy.path(), &["run", "--listen", "127.0.0.1:0"]);
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        let Ok(node) = Process::spawn(crate::harness::program(&arguments)) else {
+            refused += 1;
+            continue;
+        };
+        for (path, answer) in answers(&node, &paths).await {
+            match answer {
+                None => refused += 1,
+                Some(_) => assert_eq!(
+                    answer, expected[&path],
+                    "flip {flip}, bit {bit} of byte {at}: {path}"
+                ),
+            }
+        }
+        node.kill();
+    }
+    println!("{} flips, {refused} refusals, 0 wrong answers", flips());
+}
