@@ -81,6 +81,8 @@ const SQLITE_NOTADB: i32 = 26;
 /// The shared-memory index could not grow: the only place where a full disk is not
 /// reported as `SQLITE_FULL`.
 const SQLITE_IOERR_SHMSIZE: i32 = SQLITE_IOERR | 19 << 8;
+/// The file needs a rollback, and the connection only reads.
+const SQLITE_READONLY_ROLLBACK: i32 = SQLITE_READONLY | 3 << 8;
 
 /// Returns SQLite's extended result code of an error.
 pub(crate) fn sqlite_code(error: &sqlx::Error) -> Option<i32> {
@@ -90,6 +92,12 @@ pub(crate) fn sqlite_code(error: &sqlx::Error) -> Option<i32> {
 /// Says whether the file is no SQLite database at all.
 pub(crate) fn is_not_a_database(error: &sqlx::Error) -> bool {
     sqlite_code(error).is_some_and(|code| code & 0xff == SQLITE_NOTADB)
+}
+
+/// Says whether a transaction that was cut off must be rolled back before the file can be read,
+/// which a connection that only reads cannot do.
+pub(crate) fn needs_rollback(error: &sqlx::Error) -> bool {
+    sqlite_code(error) == Some(SQLITE_READONLY_ROLLBACK)
 }
 
 impl From<sqlx::Error> for StoreError {

@@ -6,13 +6,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::migrate::Migrator;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
+};
 use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection};
 use synod_primitives::{BlockHash, hex};
 
 use crate::checksum::row_sum;
 use crate::directory::{DATABASE_FILE, DataDirectory};
-use crate::error::{OpenError, StoreError, is_not_a_database};
+use crate::error::{OpenError, StoreError, is_not_a_database, needs_rollback};
 use crate::maintenance::Maintenance;
 use crate::mark::{self, MarkFile};
 use crate::reader::Reader;
@@ -199,16 +201,22 @@ pub(crate) async fn connect(
     options: &SqliteConnectOptions,
     path: &Path,
 ) -> Result<SqliteConnection, OpenError> {
-    options.connect().await.map_err(|error| {
-        if is_not_a_database(&error) {
-            OpenError::NotADatabase(path.to_owned())
-        } else {
-            error.into()
-        }
-    })
+    options
+        .connect()
+        .await
+        .map_err(|error| open_error(error, path))
 }
 
-/// Refuses other programs' files and newer schemas before anything is written to them.
+fn open_error(error: sqlx::Error, path: &Path) -> OpenError {
+    if is_not_a_database(&error) {
+        OpenError::NotADatabase(path.to_owned())
+    } else {
+        error.into()
+    }
+}
+
+/// Refuses other programs' files and newer schemas before anything is written to them, but for
+/// the undoing of a transaction that a power cut left half-way in the file.
 pub(crate) async fn check_kind(path: &Path, base: &SqliteConnectOptions) -> Result<(), OpenError> {
     let unusable = |source| OpenError::Directory {
         path: path.to_owned(),
@@ -223,18 +231,14 @@ pub(crate) async fn check_kind(path: &Path, base: &SqliteConnectOptions) -> Resu
     if magic != b"SQLite format 3\0" {
         return Err(OpenError::NotADatabase(path.to_owned()));
     }
-    let options = base.clone().read_only(true).disable_statement_logging();
-    let mut connection = connect(&options, path).await?;
-    let row = sqlx::query(
-        "SELECT application_id, user_version, \
-         (SELECT count(*) FROM sqlite_schema WHERE tbl_name <> '_sqlx_migrations') \
-         FROM pragma_application_id, pragma_user_version",
-    )
-    .fetch_one(&mut connection)
-    .await?;
+    let writing = base.clone().disable_statement_logging();
+    let row = match read_kind(&writing.clone().read_only(true)).await {
+        Err(error) if needs_rollback(&error) => read_kind(&writing).await,
+        read => read,
+    };
+    let row = row.map_err(|error| open_error(error, path))?;
     let row = Columns::new(&row, "database");
     let (application, found, tables) = (row.int(0)?, row.int(1)?, row.int(2)?);
-    connection.close().await?;
     // A process that was killed while it created the file leaves no more than sqlx's table.
     let is_unfinished = application == 0 && tables == 0;
     if application != APPLICATION_ID && !is_unfinished {
@@ -246,6 +250,19 @@ pub(crate) async fn check_kind(path: &Path, base: &SqliteConnectOptions) -> Resu
         return Err(OpenError::NewerSchema { found, known });
     }
     Ok(())
+}
+
+async fn read_kind(options: &SqliteConnectOptions) -> Result<SqliteRow, sqlx::Error> {
+    let mut connection = options.connect().await?;
+    let row = sqlx::query(
+        "SELECT application_id, user_version, \
+         (SELECT count(*) FROM sqlite_schema WHERE tbl_name <> '_sqlx_migrations') \
+         FROM pragma_application_id, pragma_user_version",
+    )
+    .fetch_one(&mut connection)
+    .await?;
+    connection.close().await?;
+    Ok(row)
 }
 
 /// Compares the database's network with the one asked for; a new database takes it on.

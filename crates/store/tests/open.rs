@@ -626,6 +626,49 @@ async fn a_database_whose_migration_was_interrupted_is_brought_up() {
     assert!(refused.to_string().contains("migration"), "{refused}");
 }
 
+/// The header of a rollback journal of a file that had no page, without any record
+/// (<https://www.sqlite.org/fileformat2.html#the_rollback_journal>).
+fn journal_of_a_new_file() -> Vec<u8> {
+    const SECTOR: u32 = 512;
+    const PAGE: u32 = 4096;
+    let mut journal = vec![0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7];
+    for field in [0, 0, 0, SECTOR, PAGE] {
+        journal.extend(u32::to_be_bytes(field));
+    }
+    journal.resize(512, 0);
+    journal
+}
+
+#[tokio::test]
+async fn a_power_cut_while_the_database_was_created_is_undone() {
+    let dir = tempfile::tempdir().expect("a directory");
+    execute(dir.path(), "CREATE TABLE half_made (id INTEGER)").await;
+    let journal = dir.path().join(format!("{DATABASE_FILE}-journal"));
+    std::fs::write(&journal, journal_of_a_new_file()).expect("written");
+    let reading = sqlx::sqlite::SqliteConnectOptions::new()
+        .filename(dir.path().join(DATABASE_FILE))
+        .read_only(true);
+    let mut connection = reading.connect().await.expect("connected");
+    let refused = sqlx::raw_sql("SELECT count(*) FROM sqlite_schema")
+        .execute(&mut connection)
+        .await
+        .expect_err("the journal is hot");
+    let refused = refused.as_database_error().expect("an error of SQLite");
+    // SQLITE_READONLY_ROLLBACK
+    assert_eq!(refused.code().as_deref(), Some("776"), "{refused}");
+    connection.close().await.expect("closed");
+
+    let mut store = open(dir.path()).await;
+    store
+        .writer
+        .commit(&connect(&blocks(1, 1), 0))
+        .await
+        .expect("committed");
+    store.close().await.expect("closed");
+    assert!(!journal.exists());
+    open(dir.path()).await.close().await.expect("closed");
+}
+
 #[tokio::test]
 async fn an_empty_file_is_a_new_database_only_where_nothing_was_acknowledged() {
     let dir = tempfile::tempdir().expect("a directory");
