@@ -1,5 +1,5 @@
 //! One keep-alive connection that costs next to nothing: whole requests in one write, answers
-//! read by their `content-length`.
+//! read by their `content-length`, or in chunks to the last.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -49,7 +49,7 @@ impl Connection {
         [request.as_bytes(), body].concat()
     }
 
-    /// Sends a request as it is and reads the answer.
+    /// Sends a request as it is and reads the answer; a body in chunks is given as it came.
     pub(crate) fn send(&mut self, request: &[u8]) -> Result<(u16, &[u8])> {
         self.stream.write_all(request)?;
         let mut filled = 0;
@@ -66,6 +66,10 @@ impl Connection {
         let length: usize = match text.split("content-length: ").nth(1) {
             Some(rest) => rest.split("\r\n").next().unwrap_or_default().parse()?,
             None if status == 204 || status == 304 => 0,
+            None if text.contains("transfer-encoding: chunked") => {
+                let end = self.read_chunks(head, filled)?;
+                return Ok((status, &self.buffer[head..end]));
+            }
             None => bail!("an answer without its length"),
         };
         let whole = head + length;
@@ -74,6 +78,20 @@ impl Connection {
         }
         self.stream.read_exact(&mut self.buffer[filled..whole])?;
         Ok((status, &self.buffer[head..whole]))
+    }
+
+    /// Reads until the last chunk, which is empty, and returns where the body ends.
+    fn read_chunks(&mut self, head: usize, mut filled: usize) -> Result<usize> {
+        const LAST: &[u8] = b"0\r\n\r\n";
+        while !self.buffer[head..filled].ends_with(LAST) {
+            if filled == self.buffer.len() {
+                self.buffer.resize(2 * filled, 0);
+            }
+            let count = self.stream.read(&mut self.buffer[filled..])?;
+            ensure!(count > 0, "the node closed the connection");
+            filled += count;
+        }
+        Ok(filled)
     }
 }
 
