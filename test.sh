@@ -76,7 +76,8 @@ step "lints" cargo clippy --workspace --all-targets --locked -- -D warnings
 cargo_tests "cargo test" --workspace --locked
 if ! $quick; then
     referee_tests
-    step "build for the acceptance tests" cargo build --locked --workspace --bins
+    # The programs are those that cargo has just built for the black-box tests: every package
+    # with a program has one.
     section "acceptance"
     acceptance/run.sh 2>&1 | tee "$log"
     counts=$(awk '/^[0-9]+ passed, [0-9]+ failed/ { p = $1; f = $3 } END { print p + 0, f + 0 }' "$log")
