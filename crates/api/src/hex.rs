@@ -208,6 +208,17 @@ pub struct MerkleNodeHex([u8; 32]);
 
 fixed_hex!(MerkleNodeHex, 32, "64 lower-case hex digits");
 
+/// A 20-byte hash (HASH160) of a key as text: 40 lower-case hex digits in the order of its bytes.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, ToSchema)]
+#[schema(
+    value_type = String,
+    pattern = "^[0-9a-f]{40}$",
+    examples("cf91c0cfba59b20ffc0d2160b18dd02dc3e5543a")
+)]
+pub struct KeyHashHex([u8; 20]);
+
+fixed_hex!(KeyHashHex, 20, "40 lower-case hex digits");
+
 /// The random number of a node's start: 32 lower-case hex digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, ToSchema)]
 #[schema(

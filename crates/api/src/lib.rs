@@ -24,7 +24,9 @@ pub use amount::AmountSat;
 pub use client::{
     ClientError, ExplorerClient, MinerClient, NodeClient, ValidatorClient, WalletClient,
 };
-pub use hex::{BitsHex, FormatError, HashHex, HexBytes, MerkleNodeHex, NodeIdHex, NumberHex};
+pub use hex::{
+    BitsHex, FormatError, HashHex, HexBytes, KeyHashHex, MerkleNodeHex, NodeIdHex, NumberHex,
+};
 pub use problem::Problem;
 
 /// The port that a node listens on; further nodes of one machine take 9340, 9350 and so on.

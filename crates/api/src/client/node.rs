@@ -10,10 +10,11 @@ use super::{ClientError, EventStream, SLOW_TIMEOUT};
 use crate::HashHex;
 use crate::node::{
     AddPeer, BlockBody, ChainStatus, ChainTip, ChainTips, DevHash, DevMine, DevMined, DevTime,
-    Duties, DutiesQuery, FeeEstimates, FinalityProof, HeaderPage, MempoolEntry, MempoolPage,
-    MempoolStatus, OutputBody, PackageResult, PeerBody, SignedVote, StateDigest, SubmitBlock,
-    SubmitTransaction, SubmitWork, Template, TemplateQuery, TestTransaction, Topic,
-    TransactionBody, mining,
+    Duties, DutiesQuery, EvidencePage, FeeEstimates, FinalityProof, FinalityStatus, HeaderPage,
+    MempoolEntry, MempoolPage, MempoolStatus, OutputBody, PackageResult, PeerBody, SignedVote,
+    StateDigest, SubmitBlock, SubmitEvidence, SubmitTransaction, SubmitWork, SubmittedEvidence,
+    Template, TemplateQuery, TestTransaction, Topic, TransactionBody, ValidatorPage,
+    ValidatorsQuery, mining,
 };
 
 /// What a long poll may take beyond its own limit.
@@ -237,6 +238,41 @@ impl NodeClient {
     pub async fn submit_vote(&self, vote: &SignedVote) -> Result<(), ClientError> {
         self.http
             .empty(self.http.post(&["v1", "votes"], vote))
+            .await
+    }
+
+    /// Reads a page of `GET /v1/validators`.
+    pub async fn validators(&self, query: &ValidatorsQuery) -> Result<ValidatorPage, ClientError> {
+        let limit = query.limit.map(|it| it.to_string());
+        let mut pairs = Vec::new();
+        pairs.extend(query.cursor.as_deref().map(|it| ("cursor", it)));
+        pairs.extend(limit.as_deref().map(|it| ("limit", it)));
+        self.http
+            .json(self.http.get(&["v1", "validators"], &pairs))
+            .await
+    }
+
+    /// Reads `GET /v1/finality`.
+    pub async fn finality_status(&self) -> Result<FinalityStatus, ClientError> {
+        self.http
+            .json(self.http.get(&["v1", "finality"], &[]))
+            .await
+    }
+
+    /// Reads `GET /v1/evidence`.
+    pub async fn evidence(&self) -> Result<EvidencePage, ClientError> {
+        self.http
+            .json(self.http.get(&["v1", "evidence"], &[]))
+            .await
+    }
+
+    /// Posts evidence to `POST /v1/evidence`.
+    pub async fn submit_evidence(
+        &self,
+        evidence: &SubmitEvidence,
+    ) -> Result<SubmittedEvidence, ClientError> {
+        self.http
+            .json(self.http.post(&["v1", "evidence"], evidence))
             .await
     }
 

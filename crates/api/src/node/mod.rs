@@ -5,11 +5,14 @@ pub mod chain;
 pub mod dev;
 pub mod duty;
 pub mod event;
+pub mod evidence;
+pub mod finality;
 pub mod mempool;
 pub mod mining;
 pub mod output;
 pub mod peer;
 pub mod transaction;
+pub mod validator;
 
 pub use block::{
     BlockBody, BlockTransactions, FinalityProof, HeaderBody, SubmitBlock, SubmitStatus,
@@ -21,13 +24,20 @@ pub use chain::{
 pub use dev::{DevHash, DevMine, DevMined, DevTime};
 pub use duty::{CheckpointBody, Duties, DutiesQuery, SealDuty, SignedVote, VoteDuty};
 pub use event::{Event, EventKind, RemovalReason, Topic};
+pub use evidence::{
+    Contradiction, EvidenceBody, EvidencePage, EvidenceStatus, SubmitEvidence, SubmittedEvidence,
+};
+pub use finality::{CheckpointPlace, EpochVotes, FinalityStatus, PublishedLag};
 pub use mempool::{FeeEstimates, MempoolEntry, MempoolPage, MempoolStatus};
 pub use mining::{SubmitWork, Template, TemplateQuery, TemplateTransaction};
-pub use output::{OutputBody, OutputStatus, SpenderBody};
+pub use output::{OutputBody, OutputRef, OutputStatus, SpenderBody};
 pub use peer::{AddPeer, PeerBody, PeerDirection};
 pub use transaction::{
     InputBody, PackageResult, PackageTransaction, PrevoutBody, SubmitTransaction, TestTransaction,
     TransactionBlock, TransactionBody, TransactionOutputBody,
+};
+pub use validator::{
+    StakeTotals, Turn, ValidatorBody, ValidatorPage, ValidatorStanding, ValidatorsQuery,
 };
 
 /// The most items of any page of a list.

@@ -5,6 +5,15 @@ use utoipa::ToSchema;
 
 use crate::{AmountSat, HashHex, HexBytes};
 
+/// Names an output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct OutputRef {
+    /// The transaction that made it.
+    pub txid: HashHex,
+    /// Its index there.
+    pub vout: u32,
+}
+
 /// An output: the coin, or who spent it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct OutputBody {
