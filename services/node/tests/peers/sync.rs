@@ -35,7 +35,10 @@ async fn a_node_that_nobody_can_reach_shows_its_longer_chain() {
         ..Starter::default()
     };
     let hidden = hidden.start().await;
-    hidden.mine(150).await;
+    // Another payout, so that both chains differ even when they are made in one second.
+    let payout = "bcrt1qrp33g0q5c5txsp9arysrx4k6zdkfs4nce4xj0gdcccefvpysxf3qzf4jry";
+    let mined = hidden.client.dev_mine(150, payout).await;
+    assert_eq!(mined.expect("mined").blocks.len(), 150);
     let added = add_peer(&hidden, &one.url).await;
     assert_eq!(added, 201);
     until_at(&one, hidden.tip().await).await;

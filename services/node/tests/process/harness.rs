@@ -15,6 +15,10 @@ use tempfile::TempDir;
 
 /// An address that anybody can pay to: P2WSH of `OP_1`-like scripts needs no key here.
 pub(crate) const PAYOUT: &str = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080";
+/// Where a second node's blocks pay to: on the same parent in the same second, blocks that pay
+/// the same are the same block.
+pub(crate) const OTHER_PAYOUT: &str =
+    "bcrt1qrp33g0q5c5txsp9arysrx4k6zdkfs4nce4xj0gdcccefvpysxf3qzf4jry";
 
 /// Starts `synod-node` with arguments.
 pub(crate) fn program(arguments: &[&str]) -> Command {

@@ -5,7 +5,7 @@ use std::path::Path;
 use reqwest::StatusCode;
 use synod_api::HashHex;
 
-use crate::harness::{Data, Process, block_on_top_of, on, program, said, tool};
+use crate::harness::{Data, OTHER_PAYOUT, Process, block_on_top_of, on, program, said, tool};
 
 /// Flips a bit wherever bytes occur in the database: a page that was split has old copies.
 fn damage(data: &Path, needle: &[u8]) {
@@ -180,8 +180,9 @@ async fn a_pruned_node_keeps_288_blocks_and_says_what_it_has() {
     // A branch below is refused, and the node is none the worse for it.
     let other_data = Data::new();
     let other = Process::start(&other_data.path());
-    let theirs = other.mine(1).await;
-    let refused = node.post("/v1/blocks", other.raw(theirs[0]).await).await;
+    let theirs = other.client.dev_mine(1, OTHER_PAYOUT).await.expect("mined");
+    let refused = node.post("/v1/blocks", other.raw(theirs.blocks[0]).await);
+    let refused = refused.await;
     assert_eq!(
         refused.body["code"], "bad-fork-prior-to-pruned",
         "{refused:?}"
