@@ -4,3 +4,4 @@ pub mod attacks;
 pub mod layers;
 pub mod licences;
 pub mod metadata;
+pub mod programs;
