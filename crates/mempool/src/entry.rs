@@ -1,5 +1,6 @@
 //! A transaction in the mempool, with what is known of it.
 
+use std::cmp::Reverse;
 use std::sync::Arc;
 
 use synod_ledger::{Coin, SequenceLocks};
@@ -7,7 +8,7 @@ use synod_primitives::{Amount, Height, Transaction, Txid, Wtxid};
 use synod_script::Flags;
 
 use crate::fee_rate::{FeeRate, Ratio, modified_fee};
-use crate::graph::Slot;
+use crate::graph::{MiningKey, Slot};
 
 /// What a transaction costs a block and pays for it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -202,9 +203,19 @@ impl Entry {
                 .any(|input| input.sequence <= MAX_BIP125_SEQUENCE)
     }
 
-    /// The fee rate that blocks are filled by: its own, or lower with its ancestors.
-    pub(crate) fn mining_ratio(&self) -> Ratio {
-        self.ancestors.ratio().min(self.cost().ratio())
+    /// The place in the order that blocks are filled in: by its own rate, or a lower one with
+    /// those of its ancestors that are not in a block yet.
+    pub(crate) fn mining_key(&self, slot: Slot, with_ancestors: Ratio) -> MiningKey {
+        MiningKey {
+            rate: Reverse(with_ancestors.min(self.cost().ratio())),
+            sequence: self.arrival.sequence,
+            slot,
+        }
+    }
+
+    /// Says whether it has parents or children here.
+    pub(crate) fn has_relatives(&self) -> bool {
+        !self.parents.is_empty() || !self.children.is_empty()
     }
 
     /// The fee rate that it is evicted by: its own, or higher with its descendants.

@@ -6,8 +6,9 @@
 //! * [`Mempool::remove_for_block`] drops what a block confirmed and what it made impossible;
 //!   [`Mempool::add_disconnected`] and [`Mempool::finish_reorg`] take back what a
 //!   reorganisation dropped.
-//! * [`Mempool::build_template`] chooses what to mine, [`Mempool::projected_blocks`] what the
-//!   next blocks would hold, from which [`Mempool::fee_estimates`] follow.
+//! * [`Mempool::next_block`] chooses what to mine and keeps it, so that a change costs what comes
+//!   after it; [`Mempool::projected_blocks`] is what the next blocks would hold, from which
+//!   [`Mempool::fee_estimates`] follow.
 //! * [`OrphanPool`] holds transactions whose parents are not here yet.
 //!
 //! Depends on primitives, sigcheck, script and ledger. Must never know of storage, services,

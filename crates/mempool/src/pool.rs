@@ -12,6 +12,7 @@ use crate::fee_rate::FeeRate;
 use crate::graph::{Graph, Slot, Slots};
 use crate::limits::RollingFee;
 use crate::policy::Policy;
+use crate::template::NextBlock;
 use crate::verified::RecentlyVerified;
 
 /// The most transactions whose fee an operator may have changed.
@@ -29,6 +30,7 @@ pub struct Mempool {
     pub(crate) rolling_fee: RollingFee,
     pub(crate) verified: RecentlyVerified,
     pub(crate) disconnected: Disconnected,
+    pub(crate) next_block: NextBlock,
     events: EventQueue,
     /// Changes with every change of the entries or of the tip.
     generation: u64,
@@ -72,6 +74,7 @@ impl Mempool {
             rolling_fee: RollingFee::default(),
             verified: RecentlyVerified::new(key),
             disconnected: Disconnected::default(),
+            next_block: NextBlock::default(),
             events: EventQueue::default(),
             generation: 0,
             next_sequence: 0,

@@ -7,7 +7,7 @@ use synod_chainspec::ChainSpec;
 use synod_engine::{Input, Millis, Output};
 use synod_ledger::{Coin, HashKey, Lookup};
 use synod_mempool::{self as mempool, Context, Mempool, OrphanLimits, Policy, TemplateLimits};
-use synod_primitives::{Amount, BlockHash, Height, OutPoint, Script, Transaction};
+use synod_primitives::{BlockHash, Height, OutPoint, Script, Transaction};
 
 use crate::chain::{Chain, ChainSettings, TipChange};
 use crate::coins::BranchTimes;
@@ -15,7 +15,7 @@ use crate::event::Event;
 use crate::prepared::PreparedBlock;
 use crate::storage::{Durability, Storage, StorageError};
 use crate::submit::View;
-use crate::template::{BlockTemplate, Chosen, TemplateEntry, TemplateParts};
+use crate::template::{BlockTemplate, Choice, Chosen, TemplateEntry, TemplateParts};
 use crate::transactions::{copy_of, verify_all};
 use crate::verdict::{Accepted, NodeError, Refusal};
 use crate::waiting::{SharedWaiting, Waiting};
@@ -39,15 +39,16 @@ pub struct Node {
     pub(crate) mempool: SharedMempool,
     pub(crate) waiting: SharedWaiting,
     /// What was chosen for the last template, for all who mine on the same mempool.
-    chosen: Mutex<Option<LastChosen>>,
+    chosen: Mutex<LastChosen>,
     events: Vec<Event>,
 }
 
 /// The transactions of the last template, and what they were chosen from.
+#[derive(Default)]
 struct LastChosen {
-    generation: u64,
-    limits: TemplateLimits,
-    chosen: Arc<Chosen>,
+    choice: Choice,
+    /// The mempool's generation and the limits, with what was chosen.
+    last: Option<(u64, TemplateLimits, Arc<Chosen>)>,
 }
 
 impl Node {
@@ -365,31 +366,24 @@ impl Node {
         has_segwit: bool,
     ) -> Arc<Chosen> {
         if !has_segwit {
-            return Arc::new(Chosen::new(Vec::new(), Amount::ZERO));
+            return Arc::default();
         }
         let limits = TemplateLimits::new(height, median_time);
-        let mempool = read(&self.mempool);
-        let generation = mempool.generation();
-        let mut last = self.chosen.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(last) = last.as_ref()
-            && last.generation == generation
-            && last.limits == limits
+        let mut kept = self.chosen.lock().unwrap_or_else(PoisonError::into_inner);
+        let generation = read(&self.mempool).generation();
+        if let Some((chosen_in, chosen_under, chosen)) = &kept.last
+            && (*chosen_in, *chosen_under) == (generation, limits)
         {
-            return Arc::clone(&last.chosen);
+            return Arc::clone(chosen);
         }
-        let template = mempool.build_template(&limits);
-        drop(mempool);
-        let entries = template.transactions.into_iter();
-        let entries = entries.map(|it| TemplateEntry {
+        let template = write(&self.mempool).next_block(&limits);
+        let entries = template.transactions.into_iter().map(|it| TemplateEntry {
             transaction: it.transaction,
             fee: it.fee,
         });
-        let chosen = Arc::new(Chosen::new(entries.collect(), template.fees));
-        *last = Some(LastChosen {
-            generation,
-            limits,
-            chosen: Arc::clone(&chosen),
-        });
+        let sums = (template.fees, template.weight);
+        let chosen = Arc::new(kept.choice.choose(entries.collect(), sums));
+        kept.last = Some((generation, limits, Arc::clone(&chosen)));
         chosen
     }
 

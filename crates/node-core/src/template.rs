@@ -56,7 +56,7 @@ pub struct Chosen {
     pub transactions: Vec<TemplateEntry>,
     /// Their fees.
     pub fees: Amount,
-    /// Their weight.
+    /// Their weight in weight units.
     pub weight: u64,
     /// The siblings of the coinbase on the way to the Merkle root.
     pub merkle_branch: Vec<[u8; 32]>,
@@ -64,20 +64,40 @@ pub struct Chosen {
     witness_root: [u8; 32],
 }
 
-impl Chosen {
-    /// Computes what follows from the transactions.
-    #[must_use]
-    pub fn new(transactions: Vec<TemplateEntry>, fees: Amount) -> Self {
-        let with_coinbase = |ids: &mut dyn Iterator<Item = [u8; 32]>| {
-            std::iter::once([0; 32]).chain(ids).collect::<Vec<_>>()
-        };
-        let all = || transactions.iter().map(|it| &it.transaction);
-        let txids = with_coinbase(&mut all().map(|it| it.txid().to_bytes()));
-        let wtxids = with_coinbase(&mut all().map(|it| it.wtxid().to_bytes()));
-        Self {
-            weight: all().map(|it| it.weight().0).sum(),
-            merkle_branch: merkle::branch(txids, 0),
-            witness_root: merkle::root(wtxids).hash,
+/// What was chosen last, with the trees over it: what is chosen next costs what follows the
+/// first difference.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Choice {
+    transactions: Vec<Arc<Transaction>>,
+    txids: merkle::Tree,
+    wtxids: merkle::Tree,
+}
+
+impl Choice {
+    /// Computes what follows from other transactions, which have these fees and this weight.
+    pub(crate) fn choose(
+        &mut self,
+        transactions: Vec<TemplateEntry>,
+        (fees, weight): (Amount, u64),
+    ) -> Chosen {
+        let pairs = self.transactions.iter().zip(&transactions);
+        let kept = pairs
+            .take_while(|(known, new)| Arc::ptr_eq(known, &new.transaction))
+            .count();
+        let new = || transactions[kept..].iter().map(|it| &it.transaction);
+        self.transactions.truncate(kept);
+        self.transactions.extend(new().cloned());
+        // The coinbase stands before them and counts as zeros until it is known.
+        let coinbase = || (kept == 0).then_some([0; 32]).into_iter();
+        let leaves = if kept == 0 { 0 } else { kept + 1 };
+        let txids = new().map(|it| it.txid().to_bytes());
+        self.txids.replace_after(leaves, coinbase().chain(txids));
+        let wtxids = new().map(|it| it.wtxid().to_bytes());
+        self.wtxids.replace_after(leaves, coinbase().chain(wtxids));
+        Chosen {
+            weight,
+            merkle_branch: self.txids.branch(0),
+            witness_root: self.wtxids.root(),
             transactions,
             fees,
         }
@@ -123,6 +143,19 @@ pub struct TemplateEntry {
 }
 
 impl BlockTemplate {
+    /// Says whether work on the other template is work on this one: all of the block that a miner
+    /// does not choose is the same.
+    #[must_use]
+    pub fn is_same_work(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.chosen, &other.chosen)
+            && self.previous_block_hash == other.previous_block_hash
+            && (self.version, self.bits) == (other.version, other.bits)
+            && (self.time, self.min_time, self.fixed_time)
+                == (other.time, other.min_time, other.fixed_time)
+            && self.coinbase_prefix == other.coinbase_prefix
+            && self.coinbase_suffix == other.coinbase_suffix
+    }
+
     /// Lays out the block.
     ///
     /// # Panics

@@ -55,6 +55,64 @@ pub fn branch(mut row: Vec<[u8; 32]>, mut position: usize) -> Vec<[u8; 32]> {
     branch
 }
 
+/// A tree whose rows are kept, so that another list of leaves costs what follows the first
+/// difference.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Tree {
+    /// The leaves, then each row above; the last has one hash. None without leaves.
+    rows: Vec<Vec<[u8; 32]>>,
+}
+
+impl Tree {
+    /// Puts other leaves in the place of all from `kept` on.
+    pub fn replace_after(&mut self, kept: usize, leaves: impl Iterator<Item = [u8; 32]>) {
+        if self.rows.is_empty() {
+            self.rows.push(Vec::new());
+        }
+        let mut kept = kept.min(self.rows[0].len());
+        self.rows[0].truncate(kept);
+        self.rows[0].extend(leaves);
+        let mut row = 0;
+        while self.rows[row].len() > 1 {
+            kept /= 2;
+            let mut changed = self.rows[row][2 * kept..].to_vec();
+            let half = sha256d_pairs(&mut changed);
+            changed.truncate(half);
+            row += 1;
+            match self.rows.get_mut(row) {
+                Some(above) => {
+                    above.truncate(kept);
+                    above.append(&mut changed);
+                }
+                None => self.rows.push(changed),
+            }
+        }
+        self.rows.truncate(row + 1);
+    }
+
+    /// Returns the root; zero without leaves.
+    #[must_use]
+    pub fn root(&self) -> [u8; 32] {
+        let top = self.rows.last().and_then(|row| row.first());
+        top.copied().unwrap_or_default()
+    }
+
+    /// Returns the sibling hashes on the way from the leaf at `position` to the root, as
+    /// [`branch`] does.
+    #[must_use]
+    pub fn branch(&self, position: usize) -> Vec<[u8; 32]> {
+        let Some((_, below)) = self.rows.split_last() else {
+            return Vec::new();
+        };
+        if position >= self.rows[0].len() {
+            return Vec::new();
+        }
+        let rows = below.iter().enumerate();
+        rows.map(|(height, row)| row[((position >> height) ^ 1).min(row.len() - 1)])
+            .collect()
+    }
+}
+
 /// Computes the root from a leaf, its position and its branch.
 #[must_use]
 pub fn fold_branch(leaf: [u8; 32], mut position: usize, branch: &[[u8; 32]]) -> [u8; 32] {
@@ -127,6 +185,29 @@ mod tests {
                 let branch = branch(leaves(count), position);
                 let leaf = leaves(count)[position];
                 assert_eq!(fold_branch(leaf, position, &branch), root.hash);
+            }
+        }
+    }
+
+    #[test]
+    fn a_tree_that_is_kept_is_the_tree_of_its_leaves_after_every_change() {
+        let mut tree = Tree::default();
+        assert_eq!((tree.root(), tree.branch(0)), ([0; 32], Vec::new()));
+        let mut kept: Vec<[u8; 32]> = Vec::new();
+        for step in 0..400u32 {
+            // Lengths and first differences that have nothing to do with each other.
+            let length = (step * 7 % 37) as usize;
+            let from = (step * 11 % 41) as usize % (kept.len() + 1);
+            kept.truncate(from);
+            let mark = u8::try_from(step % 251).expect("small");
+            let new: Vec<[u8; 32]> = (from..length.max(from))
+                .map(|place| [mark.wrapping_add(u8::try_from(place).expect("small")); 32])
+                .collect();
+            kept.extend_from_slice(&new);
+            tree.replace_after(from, new.into_iter());
+            assert_eq!(tree.root(), root(kept.clone()).hash, "{step}");
+            for position in [0, 1, kept.len() / 2, kept.len()] {
+                assert_eq!(tree.branch(position), branch(kept.clone(), position));
             }
         }
     }

@@ -9,6 +9,7 @@ use synod_primitives::{OutPoint, Transaction, TxIn, TxOut, Txid};
 
 use super::{Slot, order};
 use crate::entry::{Arrival, Entry};
+use crate::template::PackageKey;
 
 /// What an allocation costs beyond what was asked for.
 const ALLOCATION_BYTES: usize = 16;
@@ -37,6 +38,10 @@ const FIXED_BYTES: usize = size_of::<Entry>()
     + tree_bytes(size_of::<order::MiningKey>())
     + tree_bytes(size_of::<order::EvictionKey>())
     + tree_bytes(size_of::<(Arrival, Slot)>())
+    + tree_bytes(size_of::<(PackageKey, Box<[Slot]>)>())
+    + size_of::<Slot>()
+    + ALLOCATION_BYTES
+    + size_of::<Option<PackageKey>>() * 3 / 2
     + size_of::<Transaction>()
     + ARC_BYTES
     + BUFFER_BYTES

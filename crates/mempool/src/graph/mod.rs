@@ -35,6 +35,9 @@ pub(crate) struct Graph {
     spenders: HashMap<OutPoint, Slot, HashKey>,
     orders: Orders,
     totals: Totals,
+    /// Entries that came, left, got or lost a relative or another fee since they were asked for.
+    /// A slot is noted once, so there are no more than places.
+    touched: Slots,
 }
 
 /// Sums over all entries.
@@ -58,7 +61,19 @@ impl Graph {
             spenders: HashMap::with_hasher(key),
             orders: Orders::default(),
             totals: Totals::default(),
+            touched: Slots::new(),
         }
+    }
+
+    /// Takes the slots of which the entry, its relatives or its fee are others than last time;
+    /// whoever lost a relative is among them.
+    pub(crate) fn take_touched(&mut self) -> Slots {
+        std::mem::take(&mut self.touched)
+    }
+
+    /// Says whether there is an entry in a slot.
+    pub(crate) fn holds(&self, slot: Slot) -> bool {
+        self.slots.get(slot as usize).is_some_and(Option::is_some)
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -142,6 +157,7 @@ impl Graph {
         for parent in self.entry(slot).parents.clone() {
             insert_sorted(&mut self.entry_mut(parent).children, slot);
         }
+        self.touched.insert(slot);
         slot
     }
 
@@ -181,6 +197,9 @@ impl Graph {
             .take()
             .expect("the entry is there");
         debug_assert!(entry.parents.is_empty() || entry.children.is_empty());
+        self.touched.insert(slot);
+        self.touched.extend(&entry.parents);
+        self.touched.extend(&entry.children);
         for parent in &entry.parents {
             remove_sorted(&mut self.entry_mut(*parent).children, slot);
         }
@@ -212,6 +231,7 @@ impl Graph {
         let old = Aggregate::of(self.entry(slot).cost()).fees_sat;
         let ancestors = self.ancestors(slot);
         let descendants = self.descendants(slot);
+        self.touched.insert(slot);
         self.change(slot, |entry| entry.content.cost.fee_delta_sat = delta_sat);
         let change = Aggregate::of(self.entry(slot).cost()).fees_sat - old;
         for ancestor in ancestors {

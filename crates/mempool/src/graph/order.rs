@@ -34,11 +34,7 @@ impl Keys {
     pub(super) fn of(slot: Slot, entry: &Entry) -> Self {
         let sequence = entry.arrival.sequence;
         Self {
-            mining: MiningKey {
-                rate: Reverse(entry.mining_ratio()),
-                sequence,
-                slot,
-            },
+            mining: entry.mining_key(slot, entry.ancestors.ratio()),
             eviction: EvictionKey {
                 rate: entry.eviction_ratio(),
                 sequence: Reverse(sequence),

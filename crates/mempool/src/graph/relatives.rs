@@ -37,6 +37,18 @@ impl Graph {
         found
     }
 
+    /// All entries that an entry hangs together with by parents and children, and itself.
+    pub(crate) fn cluster(&self, slot: Slot) -> Slots {
+        let mut found = Slots::from([slot]);
+        let mut open = vec![slot];
+        while let Some(slot) = open.pop() {
+            let entry = self.entry(slot);
+            let relatives = entry.parents.iter().chain(&entry.children);
+            open.extend(relatives.filter(|relative| found.insert(**relative)));
+        }
+        found
+    }
+
     /// Sorts entries so that each stands after its ancestors, of unrelated ones the older
     /// first.
     ///

@@ -1,6 +1,5 @@
 //! Filling blocks one after the other (Core: `BlockAssembler::addPackageTxs`).
 
-use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::iter::Peekable;
 
@@ -12,9 +11,9 @@ use crate::fee_rate::Ratio;
 use crate::graph::{Graph, MiningKey, Slot};
 
 /// After so many entries in a row that did not fit a nearly full block it counts as full.
-const MAX_CONSECUTIVE_FAILURES: usize = 1_000;
+pub(super) const MAX_CONSECUTIVE_FAILURES: usize = 1_000;
 /// What may still be free in a nearly full block, in weight units.
-const NEARLY_FULL_WEIGHT: u64 = 4_000;
+pub(super) const NEARLY_FULL_WEIGHT: u64 = 4_000;
 
 /// An entry that was chosen.
 #[derive(Clone, Copy, Debug)]
@@ -85,7 +84,7 @@ impl<'g, I: Iterator<Item = &'g MiningKey>> Builder<'g, I> {
                 break;
             }
             self.withdraw(&key);
-            if !fits(&filled, &sums, limits) {
+            if !fits((filled.weight, filled.sigop_cost), &sums, limits) {
                 self.states[key.slot as usize] = State::Open;
                 self.open.insert(key.slot, sums);
                 self.too_large.push(key.slot);
@@ -128,12 +127,7 @@ impl<'g, I: Iterator<Item = &'g MiningKey>> Builder<'g, I> {
 
     fn key_of(&self, slot: Slot) -> MiningKey {
         let entry = self.graph.entry(slot);
-        let rate = self.sums(slot).ratio().min(entry.cost().ratio());
-        MiningKey {
-            rate: Reverse(rate),
-            sequence: entry.arrival.sequence,
-            slot,
-        }
+        entry.mining_key(slot, self.sums(slot).ratio())
     }
 
     fn enqueue(&mut self, slot: Slot) {
@@ -228,8 +222,9 @@ impl<'g, I: Iterator<Item = &'g MiningKey>> Builder<'g, I> {
     }
 }
 
-fn fits(filled: &Filled, sums: &Aggregate, limits: &TemplateLimits) -> bool {
-    let weight = filled.weight + limits.reserved_weight + sums.weight;
-    let sigop_cost = filled.sigop_cost + limits.reserved_sigop_cost + sums.sigop_cost;
+/// Says whether what would come fits beside what is `used`: weight and cost of signature operations.
+pub(super) fn fits(used: (u64, u64), sums: &Aggregate, limits: &TemplateLimits) -> bool {
+    let weight = used.0 + limits.reserved_weight + sums.weight;
+    let sigop_cost = used.1 + limits.reserved_sigop_cost + sums.sigop_cost;
     weight <= limits.max_weight && sigop_cost <= limits.max_sigop_cost
 }

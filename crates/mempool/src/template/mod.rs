@@ -1,10 +1,16 @@
 //! What to mine: the entries that pay most for their place, parents before children.
 //!
 //! Entries are kept in the order of their rate with ancestors, so choosing a block costs what
-//! the block holds, not what the mempool holds.
+//! the block holds, not what the mempool holds. The next block itself is kept as well: with each
+//! change it costs what comes after that change.
 
 mod builder;
+mod next;
+mod packages;
 mod projected;
+
+pub(crate) use next::NextBlock;
+pub(crate) use packages::PackageKey;
 
 pub use projected::{FeeEstimates, HistogramBin, MAX_PROJECTED_BLOCKS, ProjectedBlock};
 
@@ -79,6 +85,15 @@ pub struct TemplateTransaction {
 }
 
 impl Mempool {
+    /// Chooses the transactions of the next block as [`Mempool::build_template`] does, and keeps
+    /// what it found for the next time.
+    #[must_use]
+    pub fn next_block(&mut self, limits: &TemplateLimits) -> Template {
+        let touched = self.graph.take_touched();
+        let kept = self.next_block.update(&self.graph, &touched, limits);
+        kept.unwrap_or_else(|| self.build_template(limits))
+    }
+
     /// Chooses the transactions of the next block: again and again the entry that pays the
     /// highest rate with those of its ancestors that are not chosen yet.
     #[must_use]

@@ -72,6 +72,8 @@ struct World {
     pool: Mempool,
     /// What has been paid, confirmed or not, with its value.
     outputs: Vec<(OutPoint, i64)>,
+    /// What the kept block may hold, in weight units: so little that much does not fit.
+    room: u64,
 }
 
 impl World {
@@ -94,7 +96,18 @@ impl World {
             chain,
             pool: pool_with(policy),
             outputs,
+            room: 400_000,
         }
+    }
+
+    /// The block that is kept is the one that is chosen from scratch.
+    fn check_next_block(&mut self) {
+        let mut limits = self.chain.limits();
+        limits.max_weight = limits.reserved_weight + self.room;
+        assert_eq!(
+            self.pool.next_block(&limits),
+            self.pool.build_template(&limits)
+        );
     }
 
     fn output(&self, index: usize) -> (OutPoint, i64) {
@@ -321,6 +334,26 @@ proptest! {
             world.check();
             follow(&mut known, &mut world.pool);
         }
+    }
+
+    #[test]
+    fn the_block_that_is_kept_is_the_one_chosen_from_scratch(
+        steps in proptest::collection::vec(step(), 1..120),
+        room in 500..12_000_u64,
+        pause in 1..5_usize,
+    ) {
+        let mut world = World::new();
+        world.room = room;
+        for (number, step) in steps.into_iter().enumerate() {
+            world.take(step);
+            if number.is_multiple_of(pause) {
+                world.check_next_block();
+            }
+        }
+        world.check_next_block();
+        // A mempool that is asked for the first time finds the same.
+        world.restart();
+        world.check_next_block();
     }
 
     #[test]

@@ -164,6 +164,53 @@ fn an_operators_delta_changes_the_order_and_not_the_fees() {
     assert_eq!(template.fees.sat(), 6_000);
 }
 
+#[test]
+fn a_poor_parent_with_a_rich_and_a_modest_child_is_kept_in_the_right_order() {
+    let mut chain = Chain::new();
+    let mut pool = pool();
+    // The modest child pays more than its parent with the rich one do together, but comes after
+    // them: once they are in it is the best of all.
+    let parent = Draft::new(&[chain.fund()], &[5_000_000, 4_999_800]).build();
+    let rich = pay(parent.outpoint(0), 5_000_000, 20_000);
+    let modest = pay(parent.outpoint(1), 4_999_800, 15_000);
+    let other = pay(chain.fund(), COIN, 8_000);
+    for tx in [&other, &parent, &modest, &rich] {
+        admit(&mut pool, &chain, tx);
+        let limits = chain.limits();
+        assert_eq!(pool.next_block(&limits), pool.build_template(&limits));
+    }
+    let expected = [&parent, &rich, &modest, &other].map(Transaction::txid);
+    assert_eq!(order(&pool.next_block(&chain.limits())), expected);
+    pool.prioritise(modest.txid(), i64::MAX).expect("room");
+    let limits = chain.limits();
+    check_template(&pool.next_block(&limits), &chain, &limits);
+    pool.prioritise(modest.txid(), i64::MIN).expect("room");
+    check_template(&pool.next_block(&limits), &chain, &limits);
+}
+
+#[test]
+fn a_kept_block_under_other_limits_is_chosen_under_those() {
+    let mut chain = Chain::new();
+    let mut pool = pool();
+    let locked = Draft::new(&[chain.fund()], &[COIN - 9_000])
+        .lock_time(START)
+        .build();
+    let free = pay(chain.fund(), COIN, 1_000);
+    for tx in [&locked, &free] {
+        admit(&mut pool, &chain, tx);
+    }
+    let mut limits = chain.limits();
+    assert_eq!(order(&pool.next_block(&limits)).len(), 2);
+    limits.height = synod_primitives::Height(START);
+    assert_eq!(order(&pool.next_block(&limits)), vec![free.txid()]);
+    limits.height = chain.limits().height;
+    assert_eq!(order(&pool.next_block(&limits)).len(), 2);
+    limits.min_fee_rate = FeeRate::of(9_000, locked.weight().vsize());
+    assert_eq!(order(&pool.next_block(&limits)), vec![locked.txid()]);
+    limits.max_weight = limits.reserved_weight;
+    assert!(pool.next_block(&limits).transactions.is_empty());
+}
+
 /// A mempool of 40 payments with rising fees.
 fn forty(chain: &mut Chain) -> (Mempool, u64) {
     let mut pool = pool();

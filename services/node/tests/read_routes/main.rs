@@ -6,4 +6,5 @@ mod chain;
 mod harness;
 mod mempool;
 mod questions;
+mod templates;
 mod transactions;

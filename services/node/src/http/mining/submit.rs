@@ -29,7 +29,7 @@ pub(crate) async fn submit_work(
     State(state): State<AppState>,
     Json(work): Json<SubmitWork>,
 ) -> Result<Json<SubmitBlock>, ApiError> {
-    let template = state.templates.find(&work.template_id).ok_or_else(|| {
+    let given = state.templates.find(&work.template_id).ok_or_else(|| {
         let detail = "The template is not known any more; ask for a new one.";
         ApiError::new(StatusCode::NOT_FOUND, "template-not-found", detail)
     })?;
@@ -40,7 +40,7 @@ pub(crate) async fn submit_work(
         nonce: work.nonce,
         version: work.version,
     };
-    submit_assembled(&state, template.assemble(&found).raw().clone())
+    submit_assembled(&state, given.template.assemble(&found).raw().clone())
         .await
         .map(Json)
 }

@@ -3,18 +3,22 @@
 use std::time::Duration;
 
 use axum::extract::State;
-use axum::response::{IntoResponse, Response};
+use axum::http::{HeaderValue, header};
+use axum::response::Response;
+use bytes::Bytes;
 use synod_api::hex::MerkleNodeHex;
 use synod_api::node::mining::{EXTRA_NONCE_BYTES, LONG_POLL_SECONDS};
 use synod_api::node::{Template, TemplateQuery, TemplateTransaction};
 use synod_api::{AmountSat, HashHex, HexBytes, NumberHex, Problem};
 use synod_node_core::{BlockTemplate, TemplateEntry};
-use synod_service::{ApiError, Json, Query};
+use synod_service::{ApiError, Query};
 use tokio::time::timeout;
 
 use crate::error;
+use crate::http::render::answer;
 use crate::payout;
 use crate::state::AppState;
+use crate::templates::Given;
 
 /// Returns what is needed to look for a block.
 #[utoipa::path(
@@ -50,21 +54,47 @@ pub(crate) async fn get_template(
         .await
         .map_err(error::unavailable)?;
     let tip_time = state.chain.view().header.time;
-    let (id, template) = state.templates.insert(template);
-    let mut body = body(&template, id, longpoll_id)?;
-    body.chain_tip_time = tip_time;
-    body.bits_is_limit = state.limit_bits() == template.bits;
-    if query.transactions.unwrap_or(false) {
-        body.transactions = Some(
-            template
-                .chosen
-                .transactions
-                .iter()
-                .map(transaction)
-                .collect(),
-        );
-    }
-    Ok(Json(body).into_response())
+    let given = state.templates.insert(template);
+    let write = || {
+        let mut body = body(&given, longpoll_id.clone())?;
+        body.chain_tip_time = tip_time;
+        body.bits_is_limit = state.limit_bits() == given.template.bits;
+        Ok::<_, ApiError>(body)
+    };
+    let written = if query.transactions.unwrap_or(false) {
+        let templates = &state.templates;
+        templates.full_answer(&given, &longpoll_id, || {
+            with_list(&write()?, &listed(&state, &given.template)?)
+        })?
+    } else {
+        given.answer(&longpoll_id, || answer::write(&write()?))?
+    };
+    Ok(no_store(answer::written(written)))
+}
+
+/// A template is for now alone.
+fn no_store(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// Writes the transactions of a template, once for all templates that hold them.
+fn listed(state: &AppState, template: &BlockTemplate) -> Result<Bytes, ApiError> {
+    let chosen = &template.chosen;
+    state.templates.listed(chosen, || {
+        let list: Vec<_> = chosen.transactions.iter().map(transaction).collect();
+        answer::write(&list)
+    })
+}
+
+/// Writes a body with a list that is written already as its last member.
+fn with_list(body: &Template, list: &[u8]) -> Result<Bytes, ApiError> {
+    let written = answer::write(body)?;
+    let open = written
+        .strip_suffix(b"}")
+        .ok_or_else(|| ApiError::internal("a body that is no object"))?;
+    Ok([open, br#","transactions":"#, list, b"}"].concat().into())
 }
 
 /// The tip, and the count of changes of the mempool, that a template was built on.
@@ -96,11 +126,8 @@ async fn wait_for_change(state: &AppState, known: &str, for_mempool: bool) {
     }
 }
 
-fn body(
-    template: &BlockTemplate,
-    template_id: String,
-    longpoll_id: String,
-) -> Result<Template, ApiError> {
+fn body(given: &Given, longpoll_id: String) -> Result<Template, ApiError> {
+    let template = &given.template;
     let amount = |value: synod_primitives::Amount| {
         AmountSat::new(value.to_sat_unsigned()).map_err(ApiError::internal)
     };
@@ -108,7 +135,7 @@ fn body(
     let chosen = &template.chosen;
     let narrow = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
     Ok(Template {
-        template_id,
+        template_id: given.id.clone(),
         longpoll_id,
         height: template.height.0,
         previous_block_hash: HashHex::from_internal(template.previous_block_hash.to_bytes()),
