@@ -91,7 +91,12 @@ pub const ALLOWED: &[(&str, &[&str])] = &[
     ("synod-api", &[]),
     (
         "synod-gossip",
-        &["synod-primitives", "synod-node-core", "synod-api"],
+        &[
+            "synod-primitives",
+            "synod-sigcheck",
+            "synod-node-core",
+            "synod-api",
+        ],
     ),
     ("synod-service", &["synod-api"]),
     (

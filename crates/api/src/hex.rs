@@ -230,6 +230,13 @@ pub struct NodeIdHex([u8; 16]);
 
 fixed_hex!(NodeIdHex, 16, "32 lower-case hex digits");
 
+/// A BIP340 signature: 128 lower-case hex digits.
+#[derive(Clone, Copy, PartialEq, Eq, ToSchema)]
+#[schema(value_type = String, pattern = "^[0-9a-f]{128}$")]
+pub struct SignatureHex([u8; 64]);
+
+fixed_hex!(SignatureHex, 64, "128 lower-case hex digits");
+
 /// Bytes of any length as lower-case hex: scripts, witness items, raw transactions.
 #[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, ToSchema)]
 #[schema(value_type = String, pattern = "^([0-9a-f]{2})*$", examples("51"))]

@@ -5,6 +5,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+pub use crate::hex::SignatureHex;
 use crate::{HashHex, NodeIdHex, NumberHex};
 
 /// The version of the protocol between nodes.
@@ -15,6 +16,8 @@ pub const MAX_LOCATOR: usize = 101;
 pub const MAX_HEADERS: usize = 2000;
 /// The header by which a peer that was greeted names itself: the secret of the answer.
 pub const SESSION_HEADER: &str = "x-synod-session";
+/// The header by which a member of a permissioned network signs a request.
+pub const MEMBER_HEADER: &str = "x-synod-member";
 /// The most addresses told at once (Core's `MAX_ADDR_TO_SEND`).
 pub const MAX_ADDRESSES: usize = 1000;
 /// The most transactions of a block asked for at once.
@@ -71,6 +74,19 @@ pub struct Handshake {
     pub time: u64,
 }
 
+/// Who a node of a permissioned network is: `GET /p2p/v1/member`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct MemberHello {
+    /// The node's key, X-only.
+    pub key: HashHex,
+    /// A random number of this start: requests are signed for it.
+    pub run: NodeIdHex,
+    /// The lowest sequence number that it takes next from who asked.
+    pub next: u64,
+    /// The node's signature over chain id, its key, the asking key, the nonce, run and next.
+    pub signature: SignatureHex,
+}
+
 /// News of transactions: `POST /p2p/v1/announce`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -88,6 +104,11 @@ pub struct Wanted {
     /// Transactions that are asked of another peer, or whose parents are missing: to be
     /// announced again after two seconds.
     pub retry: Vec<HashHex>,
+    /// Parents of what was posted, by txid, at most 100: to be posted to
+    /// `/p2p/v1/push/transactions` as well.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(max_items = 100)]
+    pub parents: Vec<HashHex>,
 }
 
 /// What became of a block that was posted.
@@ -181,4 +202,8 @@ pub struct TransactionsRequest {
     /// Their ids with witnesses, at most 100.
     #[schema(max_items = 100)]
     pub wtxids: Vec<HashHex>,
+    /// Parents of transactions that this node sent, by their ids without witnesses; at most 100.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(max_items = 100)]
+    pub txids: Vec<HashHex>,
 }

@@ -51,6 +51,8 @@ struct SpecFile {
     trust: TrustFile,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     peers: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    members: Vec<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -231,6 +233,7 @@ fn from_file(file: SpecFile) -> Result<ChainSpec, SpecError> {
             snapshots: snapshots.into_iter().map(Snapshot::from).collect(),
         },
         peers: file.peers,
+        members: file.members,
     })
 }
 
@@ -441,6 +444,7 @@ pub(crate) fn format(spec: &ChainSpec) -> String {
                 .collect(),
         },
         peers: spec.peers.clone(),
+        members: spec.members.clone(),
     };
     toml::to_string(&file).expect("a spec file holds tables, texts and numbers only")
 }

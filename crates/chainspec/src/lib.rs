@@ -31,6 +31,9 @@ pub struct ChainSpec {
     pub trust: Trust,
     /// Nodes to connect to at the start, as base URLs.
     pub peers: Vec<String>,
+    /// Keys of the nodes that may speak with each other, as X-only hex; without any everybody
+    /// may.
+    pub members: Vec<String>,
 }
 
 /// The parameters of consensus; the chain id is their hash.

@@ -7,23 +7,26 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
-use futures_util::stream::BoxStream;
+use futures_util::stream::{BoxStream, try_unfold};
 use reqwest::header::CONTENT_TYPE;
-use reqwest::{Client, RequestBuilder, Response, StatusCode, redirect};
+use reqwest::{Client, Method, RequestBuilder, Response, redirect};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use synod_api::HashHex;
 use synod_api::hex::NodeIdHex;
 use synod_api::p2p::{
     Addresses, Announcement, BlockTransactionsRequest, BlocksRequest, CompactAnswer, Handshake,
-    HeadersRequest, MAX_ADDRESSES, MAX_JSON_BYTES, Posted, SESSION_HEADER, TransactionsRequest,
-    Wanted,
+    HeadersRequest, MAX_ADDRESSES, MAX_JSON_BYTES, MEMBER_HEADER, MemberHello, Posted,
+    SESSION_HEADER, TransactionsRequest, Wanted,
 };
-use synod_primitives::{BlockHash, Header, Wtxid};
+use synod_primitives::{BlockHash, Header, Txid, Wtxid};
 
+use crate::client_error::{ClientError, refused};
+use crate::hear::HeardTransactions;
 use crate::inventory;
+use crate::member::{AnswerReader, Asked, Link, MemberId, Members};
 use crate::url::PeerUrl;
-use crate::wire::{self, FrameReader, News, NewsReader, WireError};
+use crate::wire::{self, FrameReader, News, NewsReader};
 
 /// How long a connection may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -43,40 +46,6 @@ const MAX_PROBLEM_BYTES: usize = 16 << 10;
 const JSON: &str = "application/json";
 /// The kind of binary bodies.
 const OCTETS: &str = "application/octet-stream";
-
-/// A request that came to nothing.
-#[derive(Debug, thiserror::Error)]
-pub enum ClientError {
-    /// The peer cannot be reached, or is too slow.
-    #[error("the peer does not answer: {0}")]
-    Unreachable(String),
-    /// The peer refuses.
-    #[error("the peer answered {status}: {detail}")]
-    Refused {
-        /// The HTTP status.
-        status: u16,
-        /// What it said, shortened.
-        detail: String,
-    },
-    /// The answer is longer than its limit.
-    #[error("the peer's answer is past its limit")]
-    TooLong,
-    /// The answer is not what was asked for.
-    #[error("the peer's answer makes no sense: {0}")]
-    Malformed(String),
-}
-
-impl From<reqwest::Error> for ClientError {
-    fn from(error: reqwest::Error) -> Self {
-        Self::Unreachable(error.without_url().to_string())
-    }
-}
-
-impl From<WireError> for ClientError {
-    fn from(error: WireError) -> Self {
-        Self::Malformed(error.to_string())
-    }
-}
 
 /// Bytes of bodies exchanged with a peer.
 #[derive(Debug, Default)]
@@ -109,9 +78,18 @@ impl Traffic {
     }
 }
 
+/// The body of an answer as it arrives; of a member's, what it has signed.
+type AnswerBody = BoxStream<'static, Result<Bytes, ClientError>>;
+
+/// A request, and how its answer is read.
+struct Question {
+    request: RequestBuilder,
+    reader: Option<AnswerReader>,
+}
+
 /// A peer's stream of announcements.
 pub struct NewsStream {
-    body: BoxStream<'static, reqwest::Result<Bytes>>,
+    body: AnswerBody,
     messages: NewsReader,
     traffic: Arc<Traffic>,
 }
@@ -143,6 +121,7 @@ pub struct PeerClient {
     url: PeerUrl,
     traffic: Arc<Traffic>,
     session: Option<NodeIdHex>,
+    member: Option<(Arc<Members>, Link)>,
 }
 
 /// What came of a stream of blocks.
@@ -156,7 +135,7 @@ pub enum BlockStep {
 
 /// Blocks as they arrive.
 pub struct BlockStream {
-    body: BoxStream<'static, reqwest::Result<Bytes>>,
+    body: AnswerBody,
     frames: FrameReader,
     left: usize,
     traffic: Arc<Traffic>,
@@ -223,7 +202,29 @@ impl PeerClient {
             url,
             traffic,
             session: None,
+            member: None,
         }
+    }
+
+    /// Learns which member the peer is; from now on everything is signed, both ways.
+    ///
+    /// # Errors
+    /// The peer does not answer, or is no member.
+    pub async fn meet(mut self, members: &Arc<Members>) -> Result<Self, ClientError> {
+        let nonce = members.nonce();
+        let url = format!(
+            "{}/p2p/v1/member?from={}&nonce={nonce}",
+            self.url,
+            members.id()
+        );
+        let question = Question {
+            request: self.http.get(url),
+            reader: None,
+        };
+        let hello: MemberHello = parse_json(&self.send(question, JSON, MAX_JSON_BYTES).await?)?;
+        let link = members.meet(&hello, nonce)?;
+        self.member = Some((Arc::clone(members), link));
+        Ok(self)
     }
 
     /// Names this node to the peer by a secret from its greeting.
@@ -231,6 +232,12 @@ impl PeerClient {
     pub fn with_session(mut self, session: NodeIdHex) -> Self {
         self.session = Some(session);
         self
+    }
+
+    /// Returns which member the peer is, once it was met.
+    #[must_use]
+    pub fn member(&self) -> Option<MemberId> {
+        self.member.as_ref().map(|(_, link)| link.to)
     }
 
     /// Shakes hands: says who this node is and learns who the peer is.
@@ -277,9 +284,9 @@ impl PeerClient {
             hashes: hashes.collect(),
         };
         let left = request.hashes.len();
-        let response = self.answer(self.post("blocks", &request)?, OCTETS).await?;
+        let body = self.answer(self.post("blocks", &request)?, OCTETS).await?;
         Ok(BlockStream {
-            body: response.bytes_stream().boxed(),
+            body,
             frames: FrameReader::default(),
             left,
             traffic: Arc::clone(&self.traffic),
@@ -294,10 +301,31 @@ impl PeerClient {
         let wtxids = wtxids
             .iter()
             .map(|id| HashHex::from_internal(id.to_bytes()));
-        let request = TransactionsRequest {
+        self.mempool_transactions(TransactionsRequest {
             wtxids: wtxids.collect(),
-        };
-        let limit = request.wtxids.len();
+            txids: Vec::new(),
+        })
+        .await
+    }
+
+    /// Asks for parents of transactions that the peer sent.
+    ///
+    /// # Errors
+    /// As [`ClientError`] says.
+    pub async fn parents(&self, txids: &[Txid]) -> Result<Vec<Bytes>, ClientError> {
+        let txids = txids.iter().map(|id| HashHex::from_internal(id.to_bytes()));
+        self.mempool_transactions(TransactionsRequest {
+            wtxids: Vec::new(),
+            txids: txids.collect(),
+        })
+        .await
+    }
+
+    async fn mempool_transactions(
+        &self,
+        request: TransactionsRequest,
+    ) -> Result<Vec<Bytes>, ClientError> {
+        let limit = request.wtxids.len() + request.txids.len();
         let body = self
             .send(
                 self.post("transactions", &request)?,
@@ -326,13 +354,23 @@ impl PeerClient {
         })
     }
 
-    /// Posts transactions that the peer wants; returns those to announce again.
+    /// Posts transactions that the peer wants; returns those to announce again, and parents of
+    /// them that it wants.
     ///
     /// # Errors
     /// As [`ClientError`] says.
-    pub async fn send_transactions(&self, raws: &[Bytes]) -> Result<Vec<Wtxid>, ClientError> {
+    pub async fn send_transactions(
+        &self,
+        raws: &[Bytes],
+    ) -> Result<HeardTransactions, ClientError> {
         let wanted: Wanted = self.post_frames("push/transactions", raws).await?;
-        Ok(from_hex(&wanted.retry))
+        let parents = wanted.parents.iter();
+        Ok(HeardTransactions {
+            again: from_hex(&wanted.retry),
+            parents: parents
+                .map(|it| Txid::from_bytes(it.to_internal()))
+                .collect(),
+        })
     }
 
     /// Posts a compact block.
@@ -424,11 +462,11 @@ impl PeerClient {
     /// # Errors
     /// As [`ClientError`] says.
     pub async fn listen(&self) -> Result<NewsStream, ClientError> {
-        let request = self.http.get(format!("{}/p2p/v1/stream", self.url));
-        let request = self.named(request).timeout(LISTENING_TIME);
-        let response = self.answer(request, OCTETS).await?;
+        let mut question = self.question(&Method::GET, "stream", "", Bytes::new());
+        question.request = question.request.timeout(LISTENING_TIME);
+        let body = self.answer(question, OCTETS).await?;
         Ok(NewsStream {
-            body: response.bytes_stream().boxed(),
+            body,
             messages: NewsReader::default(),
             traffic: Arc::clone(&self.traffic),
         })
@@ -456,32 +494,52 @@ impl PeerClient {
         parse_json(&self.send(request, JSON, MAX_JSON_BYTES).await?)
     }
 
-    fn post<T: Serialize>(&self, route: &str, body: &T) -> Result<RequestBuilder, ClientError> {
+    fn post<T: Serialize>(&self, route: &str, body: &T) -> Result<Question, ClientError> {
         let body =
             serde_json::to_vec(body).map_err(|error| ClientError::Malformed(error.to_string()))?;
         Ok(self.post_bytes(route, JSON, body.into()))
     }
 
-    fn post_bytes(&self, route: &str, kind: &'static str, body: Bytes) -> RequestBuilder {
+    fn post_bytes(&self, route: &str, kind: &'static str, body: Bytes) -> Question {
         self.traffic.send(body.len());
-        let request = self.http.post(format!("{}/p2p/v1/{route}", self.url));
-        self.named(request).header(CONTENT_TYPE, kind).body(body)
+        self.question(&Method::POST, route, kind, body)
     }
 
-    fn named(&self, request: RequestBuilder) -> RequestBuilder {
-        match self.session {
-            Some(session) => request.header(SESSION_HEADER, session.to_string()),
-            None => request,
+    /// Names this node by its session, and signs where members do.
+    fn question(&self, method: &Method, route: &str, kind: &'static str, body: Bytes) -> Question {
+        let target = format!("/p2p/v1/{route}");
+        let session = self.session.map(|it| it.to_string()).unwrap_or_default();
+        let url = format!("{}{target}", self.url);
+        let mut request = self.http.request(method.clone(), url);
+        let mut reader = None;
+        if let Some((members, link)) = &self.member {
+            let asked = Asked {
+                method: method.as_str(),
+                target: &target,
+                session: &session,
+                kind,
+                body: &body,
+            };
+            let (header, digest) = members.sign(link, &asked);
+            request = request.header(MEMBER_HEADER, header);
+            reader = Some(members.read_answer(link, digest));
         }
+        if !session.is_empty() {
+            request = request.header(SESSION_HEADER, session);
+        }
+        if !kind.is_empty() {
+            request = request.header(CONTENT_TYPE, kind).body(body);
+        }
+        Question { request, reader }
     }
 
     /// Security: an answer of another kind than asked for is not read at all.
-    async fn answer(&self, request: RequestBuilder, kind: &str) -> Result<Response, ClientError> {
-        let response = request.send().await?;
+    async fn answer(&self, question: Question, kind: &str) -> Result<AnswerBody, ClientError> {
+        let response = question.request.send().await?;
         if !response.status().is_success() {
             let status = response.status();
             let body = self
-                .read_body(response, MAX_PROBLEM_BYTES)
+                .read_body(plain(response), MAX_PROBLEM_BYTES)
                 .await
                 .unwrap_or_default();
             return Err(refused(status, &body));
@@ -492,21 +550,23 @@ impl PeerClient {
         if essence != kind {
             return Err(ClientError::Malformed(format!("it is not {kind}")));
         }
-        Ok(response)
+        Ok(match question.reader {
+            Some(reader) => signed(plain(response), reader),
+            None => plain(response),
+        })
     }
 
     async fn send(
         &self,
-        request: RequestBuilder,
+        question: Question,
         kind: &str,
         limit: usize,
     ) -> Result<Bytes, ClientError> {
-        let response = self.answer(request, kind).await?;
-        self.read_body(response, limit).await
+        let body = self.answer(question, kind).await?;
+        self.read_body(body, limit).await
     }
 
-    async fn read_body(&self, response: Response, limit: usize) -> Result<Bytes, ClientError> {
-        let mut stream = response.bytes_stream();
+    async fn read_body(&self, mut stream: AnswerBody, limit: usize) -> Result<Bytes, ClientError> {
         let mut body = BytesMut::new();
         while let Some(chunk) = stream.next().await {
             let chunk = chunk?;
@@ -520,21 +580,30 @@ impl PeerClient {
     }
 }
 
-/// The most characters kept of what a peer says when it refuses.
-const MAX_DETAIL: usize = 200;
+fn plain(response: Response) -> AnswerBody {
+    let chunks = response.bytes_stream();
+    chunks.map(|it| it.map_err(ClientError::from)).boxed()
+}
 
-fn refused(status: StatusCode, body: &[u8]) -> ClientError {
-    let problem: Option<synod_api::Problem> = serde_json::from_slice(body).ok();
-    let text = problem.map_or_else(String::new, |it| format!("{}: {}", it.code, it.detail));
-    let detail = text
-        .chars()
-        .filter(|it| !it.is_control())
-        .take(MAX_DETAIL)
-        .collect();
-    ClientError::Refused {
-        status: status.as_u16(),
-        detail,
-    }
+/// Lets through what the member that was asked has signed.
+fn signed(body: AnswerBody, reader: AnswerReader) -> AnswerBody {
+    let start = Some((body, reader));
+    try_unfold(start, |open| async move {
+        let Some((mut body, mut reader)) = open else {
+            return Ok(None);
+        };
+        match body.next().await {
+            Some(chunk) => {
+                let bytes = reader.push(&chunk?)?;
+                Ok::<_, ClientError>(Some((bytes, Some((body, reader)))))
+            }
+            None => {
+                reader.finish()?;
+                Ok(None)
+            }
+        }
+    })
+    .boxed()
 }
 
 fn parse_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, ClientError> {

@@ -9,6 +9,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::client::Traffic;
+use crate::member::{MemberError, MemberId, Signed};
 use crate::netgroup::Subscriber;
 use crate::outbox::Outbox;
 use crate::port::NodePort;
@@ -180,6 +181,39 @@ impl<N: NodePort> PeerTable<N> {
         if let Some(off_s) = off.filter(|it| *it > CLOCK_WARNING_S) {
             tracing::debug!(peer = id, off_s, "a peer's clock is far off this one's");
         }
+    }
+
+    /// Notes which member a peer that was greeted is.
+    pub fn note_member(&self, id: PeerId, member: MemberId) {
+        self.update(id, |state| state.member = Some(member));
+    }
+
+    /// Holds a signed request against the conversation that it belongs to; `is_telling` says
+    /// that it changes something, and then it comes after all that were told before.
+    ///
+    /// # Errors
+    /// The session is another member's, or a later request was taken.
+    pub fn follow_member(
+        &self,
+        session: NodeIdHex,
+        signed: &Signed,
+        is_telling: bool,
+    ) -> Result<(), MemberError> {
+        let mut peers = self.lock();
+        // A session that is not known is refused where it is needed.
+        let Some(entry) = peers.by_session(session) else {
+            return Ok(());
+        };
+        if entry.state.member != Some(signed.from) {
+            return Err(MemberError::OtherSession);
+        }
+        if is_telling {
+            if signed.sequence <= entry.told {
+                return Err(MemberError::Reordered);
+            }
+            entry.told = signed.sequence;
+        }
+        Ok(())
     }
 
     /// Finds the peer that a secret names and notes that it was heard.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{MutexGuard, PoisonError};
 
 use bytes::Bytes;
-use synod_primitives::{BlockHash, Header, Transaction, Wtxid};
+use synod_primitives::{BlockHash, Header, Transaction, Txid, Wtxid};
 
 use crate::compact::{CompactBlock, Rebuilt, Reconstruction};
 use crate::inventory::{RefusedTransactions, TransactionRequests, Wanted};
@@ -25,6 +25,15 @@ pub(crate) const MALFORMED: u32 = 20;
 pub(crate) const INVALID_HEADERS: u32 = 100;
 /// Points for a transaction that breaks a rule of consensus.
 pub(crate) const INVALID_TRANSACTION: u32 = 20;
+
+/// What became of transactions of a peer.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct HeardTransactions {
+    /// Those to be offered again: their parents were not here, or the node was busy.
+    pub again: Vec<Wtxid>,
+    /// Parents of orphans that the same peer is to send: who has the child should have them.
+    pub parents: Vec<Txid>,
+}
 
 /// What became of a compact block.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -251,31 +260,35 @@ impl<N: NodePort> PeerTable<N> {
         self.requests().announced(peer, &unknown, now)
     }
 
-    /// Takes in transactions that were asked of a peer; returns those to be offered again
-    /// because their parents were not here yet.
-    pub async fn hear_transactions(&self, peer: PeerId, raws: Vec<Bytes>) -> Vec<Wtxid> {
+    /// Takes in transactions that were asked of a peer.
+    pub async fn hear_transactions(&self, peer: PeerId, raws: Vec<Bytes>) -> HeardTransactions {
         let mut asked = Vec::new();
         for raw in raws {
             let Ok(transaction) = Transaction::decode(&raw) else {
                 self.blame(peer, MALFORMED, "bytes that are no transaction");
-                return Vec::new();
+                return HeardTransactions::default();
             };
             let wtxid = transaction.wtxid();
             // Security: what nobody asked for costs nothing more than its hash.
-            if self.requests().arrived(peer, wtxid) {
+            if self.requests().arrived(peer, wtxid, transaction.txid()) {
                 asked.push((wtxid, raw));
             }
         }
         if asked.is_empty() {
-            return Vec::new();
+            return HeardTransactions::default();
         }
         let raws = asked.iter().map(|(_, raw)| raw.clone()).collect();
         let verdicts = self.node.submit_transactions(peer, raws).await;
         let mut again = Vec::new();
-        for ((wtxid, _), verdict) in asked.iter().zip(verdicts) {
-            match verdict {
+        let mut missing = Vec::new();
+        for ((wtxid, _), admitted) in asked.iter().zip(verdicts) {
+            match admitted.verdict {
                 Verdict::Accepted => self.praise(peer, false),
-                Verdict::Orphan | Verdict::Unavailable => again.push(*wtxid),
+                Verdict::Orphan => {
+                    again.push(*wtxid);
+                    missing.extend(admitted.missing);
+                }
+                Verdict::Unavailable => again.push(*wtxid),
                 Verdict::Declined | Verdict::Mutated => self.refused().insert(*wtxid),
                 Verdict::Misbehavior => {
                     self.refused().insert(*wtxid);
@@ -283,7 +296,9 @@ impl<N: NodePort> PeerTable<N> {
                 }
             }
         }
-        again
+        let now = self.now_ms();
+        let parents = self.requests().parents_wanted(peer, &missing, now);
+        HeardTransactions { again, parents }
     }
 
     /// Takes in a page of headers that a peer posts; returns the header after which it is to

@@ -9,7 +9,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use synod_primitives::{BlockHash, Wtxid};
+use synod_primitives::{BlockHash, Txid, Wtxid};
 
 use crate::table::PeerId;
 
@@ -18,6 +18,9 @@ use crate::table::PeerId;
 pub const TRANSACTION_TIMEOUT_MS: u64 = 2_000;
 /// The most transactions asked of one peer at once.
 pub const MAX_IN_FLIGHT: usize = 1000;
+/// The most parents of orphans asked of one peer at once (Core 28:
+/// `MAX_PEER_TX_REQUEST_IN_FLIGHT`).
+pub const MAX_PARENTS: usize = 100;
 /// The most ids of refused transactions in one of the filter's two halves (Core 28 keeps the
 /// last 120,000).
 pub const MAX_REFUSED: usize = 60_000;
@@ -36,6 +39,8 @@ pub struct Wanted {
 pub struct TransactionRequests {
     asked: HashMap<Wtxid, Asked>,
     by_peer: BTreeMap<PeerId, BTreeSet<Wtxid>>,
+    /// Parents that a peer is asked for by their ids without witness, and until when.
+    parents: BTreeMap<PeerId, BTreeMap<Txid, u64>>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -83,13 +88,38 @@ impl TransactionRequests {
         self.asked.remove(wtxid);
     }
 
-    /// Takes in a transaction; says whether it was asked of this peer.
-    pub fn arrived(&mut self, peer: PeerId, wtxid: Wtxid) -> bool {
+    /// Decides on parents of an orphan that a peer sent; returns those to ask it for.
+    ///
+    /// Security: each peer is asked for the parents of its own orphans only, whoever else is
+    /// asked for the same ones, so that nobody can keep a parent from a node.
+    pub fn parents_wanted(&mut self, peer: PeerId, txids: &[Txid], now: u64) -> Vec<Txid> {
+        let mine = self.parents.entry(peer).or_default();
+        mine.retain(|_, until| now < *until);
+        let mut wanted = Vec::new();
+        for txid in txids {
+            if mine.len() >= MAX_PARENTS {
+                break;
+            }
+            if !mine.contains_key(txid) {
+                mine.insert(*txid, now + TRANSACTION_TIMEOUT_MS);
+                wanted.push(*txid);
+            }
+        }
+        if mine.is_empty() {
+            self.parents.remove(&peer);
+        }
+        wanted
+    }
+
+    /// Takes in a transaction; says whether it was asked of this peer, by either id.
+    pub fn arrived(&mut self, peer: PeerId, wtxid: Wtxid, txid: Txid) -> bool {
         let was_asked = self.asked.get(&wtxid).is_some_and(|it| it.peer == peer);
         if was_asked {
             self.release(peer, &wtxid);
         }
-        was_asked
+        let parents = self.parents.get_mut(&peer);
+        let is_parent = parents.is_some_and(|it| it.remove(&txid).is_some());
+        was_asked || is_parent
     }
 
     /// Forgets a peer that left.
@@ -97,6 +127,7 @@ impl TransactionRequests {
         for wtxid in self.by_peer.remove(&peer).unwrap_or_default() {
             self.asked.remove(&wtxid);
         }
+        self.parents.remove(&peer);
     }
 
     /// Returns how many transactions are asked for.
@@ -170,6 +201,10 @@ mod tests {
         Wtxid::from_bytes(bytes)
     }
 
+    fn txid(n: u32) -> Txid {
+        Txid::from_bytes(id(n).to_bytes())
+    }
+
     fn ids(range: std::ops::Range<u32>) -> Vec<Wtxid> {
         range.map(id).collect()
     }
@@ -189,13 +224,34 @@ mod tests {
         let late = requests.announced(2, &ids(0..2), TRANSACTION_TIMEOUT_MS);
         assert_eq!((late.send, late.retry), (ids(0..2), vec![]));
         assert!(
-            !requests.arrived(1, id(0)),
+            !requests.arrived(1, id(0), txid(0)),
             "it is asked of another peer now"
         );
-        assert!(requests.arrived(2, id(0)));
-        assert!(!requests.arrived(2, id(0)), "once");
+        assert!(requests.arrived(2, id(0), txid(0)));
+        assert!(!requests.arrived(2, id(0), txid(0)), "once");
         requests.forget(2);
         assert!(requests.is_empty());
+    }
+
+    #[test]
+    fn parents_are_asked_of_whoever_sent_the_orphan_and_of_nobody_else() {
+        let mut requests = TransactionRequests::default();
+        let parents: Vec<Txid> = (0..120).map(txid).collect();
+        let wanted = requests.parents_wanted(1, &parents, 0);
+        assert_eq!(wanted, parents[..MAX_PARENTS], "no more than the limit");
+        assert_eq!(requests.parents_wanted(1, &parents, 1), [], "each once");
+        assert_eq!(requests.parents_wanted(2, &parents[..1], 1), [txid(0)]);
+        assert!(
+            !requests.arrived(3, id(0), txid(0)),
+            "nobody asked this one"
+        );
+        assert!(requests.arrived(1, id(0), txid(0)));
+        assert!(!requests.arrived(1, id(0), txid(0)), "once");
+        assert!(requests.arrived(2, id(0), txid(0)));
+        let later = requests.parents_wanted(1, &parents, TRANSACTION_TIMEOUT_MS);
+        assert_eq!(later.len(), MAX_PARENTS, "what did not come is asked again");
+        requests.forget(1);
+        assert!(!requests.arrived(1, id(1), txid(1)));
     }
 
     #[test]

@@ -12,12 +12,15 @@
 //! [`addresses`], [`eviction`] and [`budget`] are functions of what came in and of the times
 //! that came with it.
 //!
-//! Depends on primitives and api. The node behind it is a port ([`NodePort`]). Must never
+//! In a permissioned network [`member`] signs all of it.
+//!
+//! Depends on primitives, sigcheck and api. The node behind it is a port ([`NodePort`]). Must never
 //! know of SQL, the ledger's rules or HTTP servers.
 
 pub mod addresses;
 pub mod budget;
 mod client;
+mod client_error;
 pub mod compact;
 mod dialer;
 mod discouraged;
@@ -26,6 +29,7 @@ pub mod eviction;
 mod greet;
 mod hear;
 pub mod inventory;
+pub mod member;
 mod netgroup;
 pub mod outbox;
 mod port;
@@ -38,14 +42,16 @@ mod url;
 pub mod wire;
 
 pub use addresses::{AddressBook, SavedBook};
-pub use client::{BlockStep, BlockStream, ClientError, NewsStream, PeerClient, Traffic};
+pub use client::{BlockStep, BlockStream, NewsStream, PeerClient, Traffic};
+pub use client_error::ClientError;
 pub use compact::{CompactBlock, MAX_BLOCK_TRANSACTIONS};
 pub use discouraged::{Discouraged, MAX_DISCOURAGED};
 pub use greet::{GreetError, Greeted, Listener};
-pub use hear::{Heard, Posted};
+pub use hear::{Heard, HeardTransactions, Posted};
+pub use member::{MemberError, MemberId, MemberKey, Members};
 pub use netgroup::{NetGroup, Subscriber};
 pub use outbox::{NewBlock, Outbox};
-pub use port::{HeadersJudged, NodePort, Tip, Verdict};
+pub use port::{Admitted, HeadersJudged, NodePort, Tip, Verdict};
 pub use table::{
     AddPeerError, Identity, MAX_INBOUND, MAX_PEERS, Origin, PeerId, PeerState, PeerTable,
     TableParts,

@@ -1,7 +1,7 @@
 //! What gossip asks of the node that it speaks for.
 
 use bytes::Bytes;
-use synod_primitives::{BlockHash, Header, Height, Work, Wtxid};
+use synod_primitives::{BlockHash, Header, Height, Txid, Work, Wtxid};
 
 use crate::table::PeerId;
 
@@ -31,6 +31,25 @@ pub enum Verdict {
     Misbehavior,
     /// The node is busy or stopping; nothing is known of it.
     Unavailable,
+}
+
+/// What a node said to a transaction.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Admitted {
+    /// The verdict.
+    pub verdict: Verdict,
+    /// Of an orphan: the parents that are neither confirmed, nor in the mempool, nor waiting
+    /// themselves.
+    pub missing: Vec<Txid>,
+}
+
+impl From<Verdict> for Admitted {
+    fn from(verdict: Verdict) -> Self {
+        Self {
+            verdict,
+            missing: Vec::new(),
+        }
+    }
 }
 
 /// What came of a page of headers.
@@ -103,6 +122,9 @@ pub trait NodePort: Clone + Send + Sync + 'static {
     /// Returns those of the transactions that are in the mempool.
     fn mempool_transactions(&self, wtxids: &[Wtxid]) -> Vec<Bytes>;
 
+    /// Returns those of the transactions, named without their witness, that are in the mempool.
+    fn mempool_parents(&self, txids: &[Txid]) -> Vec<Bytes>;
+
     /// Says whether the transaction is in the mempool, waits for others or was refused lately.
     fn knows_transaction(&self, wtxid: Wtxid) -> bool;
 
@@ -111,5 +133,5 @@ pub trait NodePort: Clone + Send + Sync + 'static {
         &self,
         from: PeerId,
         transactions: Vec<Bytes>,
-    ) -> impl Future<Output = Vec<Verdict>> + Send;
+    ) -> impl Future<Output = Vec<Admitted>> + Send;
 }

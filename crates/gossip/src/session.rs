@@ -1,7 +1,7 @@
 //! One peer that this node speaks to: a task that keeps up with it, listens to it, and tells
 //! it the news.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,12 +9,13 @@ use bytes::Bytes;
 use synod_api::hex::NodeIdHex;
 use synod_api::p2p::{CompactStatus, Handshake, MAX_REQUESTED_TRANSACTIONS, PROTOCOL_VERSION};
 use synod_api::{HashHex, NumberHex};
-use synod_primitives::{BlockHash, Work, Wtxid};
+use synod_primitives::{BlockHash, Transaction, Txid, Work, Wtxid};
 use tokio::sync::{Notify, mpsc};
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use crate::client::{BlockStep, ClientError, PeerClient, Traffic};
+use crate::client::{BlockStep, PeerClient, Traffic};
+use crate::client_error::ClientError;
 use crate::hear::Heard;
 use crate::outbox::{MAX_OFFERS, MAX_WAITING_OFFERS, NewBlock, OFFER_AGAIN_MS, Outbox};
 use crate::port::NodePort;
@@ -32,6 +33,9 @@ const LONGEST_RETRY: Duration = Duration::from_secs(15);
 const MAX_WAITING_NEWS: usize = 16;
 /// The most requests in a row for transactions after one announcement.
 const MAX_TRANSACTION_ROUNDS: usize = 64;
+
+/// How far up the parents of an orphan are asked for: no chain in a mempool is longer.
+const MAX_GENERATIONS: usize = 25;
 
 /// What a session ends with, until it is tried again.
 #[derive(Debug)]
@@ -205,16 +209,19 @@ impl<N: NodePort> Session<N> {
         origin
     }
 
-    /// Resolves the peer's name once; the connection goes to that address.
+    /// Resolves the peer's name once, where the connection goes then, and learns which member it
+    /// is where that matters.
     ///
     /// Security: between a check and a connection a name could change (DNS rebinding, P17).
     async fn connect(&mut self) -> Result<(), ClientError> {
         let pinned = self.url.resolve().await?;
-        self.client = PeerClient::new(
-            PeerClient::http(pinned),
-            self.url.clone(),
-            Arc::clone(&self.traffic),
-        );
+        let http = PeerClient::http(pinned);
+        self.client = PeerClient::new(http, self.url.clone(), Arc::clone(&self.traffic));
+        if let Some(members) = &self.table.members {
+            self.client = self.client.clone().meet(members).await?;
+            let member = self.client.member();
+            self.table.update(self.id, |state| state.member = member);
+        }
         Ok(())
     }
 
@@ -411,7 +418,7 @@ impl<N: NodePort> Session<N> {
         for part in asked.chunks(MAX_REQUESTED_TRANSACTIONS) {
             let raws = self.table.node.mempool_transactions(part);
             if !raws.is_empty() {
-                again.extend(self.client.send_transactions(&raws).await?);
+                again.extend(self.send_with_parents(raws).await?);
             }
         }
         again.retain(|it| announced.contains(it));
@@ -419,6 +426,26 @@ impl<N: NodePort> Session<N> {
         self.table
             .with_outbox(self.id, |outbox| outbox.offer_again(&again, now));
         Ok(())
+    }
+
+    /// Posts transactions, then those of their parents that the peer lacks, up to their first
+    /// ancestors; returns those to be announced again.
+    async fn send_with_parents(&self, mut raws: Vec<Bytes>) -> Result<Vec<Wtxid>, Trouble> {
+        let mut again = Vec::new();
+        for _ in 0..MAX_GENERATIONS {
+            let heard = self.client.send_transactions(&raws).await?;
+            again.extend(heard.again);
+            // Security: only what the posted ones spend is sent, whatever is asked for.
+            let spent = parents_of(&raws);
+            let mut wanted = heard.parents;
+            wanted.retain(|it| spent.contains(it));
+            wanted.truncate(MAX_REQUESTED_TRANSACTIONS);
+            raws = self.table.node.mempool_parents(&wanted);
+            if raws.is_empty() {
+                break;
+            }
+        }
+        Ok(again)
     }
 
     /// Takes in a message of the peer's stream.
@@ -478,8 +505,15 @@ impl<N: NodePort> Session<N> {
         let parts = wanted.send.chunks(MAX_REQUESTED_TRANSACTIONS);
         for part in parts.take(MAX_TRANSACTION_ROUNDS) {
             let raws = self.client.transactions(part).await?;
-            let again = self.table.hear_transactions(self.id, raws).await;
-            self.keep_for_later(&again, tries);
+            let mut heard = self.table.hear_transactions(self.id, raws).await;
+            self.keep_for_later(&heard.again, tries);
+            for _ in 0..MAX_GENERATIONS {
+                if heard.parents.is_empty() {
+                    break;
+                }
+                let raws = self.client.parents(&heard.parents).await?;
+                heard = self.table.hear_transactions(self.id, raws).await;
+            }
         }
         Ok(())
     }
@@ -524,6 +558,17 @@ impl<N: NodePort> Session<N> {
         }
         Ok(())
     }
+}
+
+/// Returns what transactions spend from.
+fn parents_of(raws: &[Bytes]) -> BTreeSet<Txid> {
+    let transactions = raws.iter().filter_map(|raw| Transaction::decode(raw).ok());
+    transactions
+        .flat_map(|it| {
+            let spent = it.inputs().iter().map(|input| input.prevout.txid);
+            spent.collect::<Vec<_>>()
+        })
+        .collect()
 }
 
 struct AbortOnDrop(tokio::task::AbortHandle);

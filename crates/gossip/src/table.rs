@@ -21,6 +21,7 @@ use crate::download::Downloads;
 use crate::eviction::{self, Candidate};
 use crate::hear::Partials;
 use crate::inventory::{RefusedTransactions, TransactionRequests};
+use crate::member::{MemberId, Members};
 use crate::netgroup::{NetGroup, Subscriber};
 use crate::outbox::{NewBlock, Outbox};
 use crate::port::NodePort;
@@ -89,6 +90,8 @@ pub struct PeerState {
     pub origin: Origin,
     /// Whether the last exchange worked.
     pub is_connected: bool,
+    /// Which member it is, in a permissioned network.
+    pub member: Option<MemberId>,
     /// What it said of itself last.
     pub handshake: Option<Handshake>,
     /// When it last answered or asked, in seconds since 1970.
@@ -143,6 +146,8 @@ pub(crate) struct Entry<S> {
     pub(crate) posted: Option<BlockHash>,
     /// Whether it reads the stream of announcements.
     pub(crate) has_stream: bool,
+    /// The number of the last thing that it told as a member, 0 before the first.
+    pub(crate) told: u64,
     /// What speaks to it in the name of the session that this node has there.
     client: Option<PeerClient>,
 }
@@ -171,6 +176,7 @@ pub struct PeerTable<N: NodePort> {
     /// The policy for addresses that peers of the public network announce.
     pub(crate) announced_policy: UrlPolicy,
     pub(crate) salt: u64,
+    pub(crate) members: Option<Arc<Members>>,
     started: Instant,
     peers: Mutex<Peers<N::HeaderSync>>,
     downloads: Mutex<Downloads>,
@@ -233,6 +239,7 @@ impl<S> Peers<S> {
             address: new.address,
             origin: new.origin,
             is_connected: false,
+            member: None,
             handshake: None,
             last_seen: None,
             latency_ms: None,
@@ -253,6 +260,7 @@ impl<S> Peers<S> {
             headers: None,
             posted: None,
             has_stream: false,
+            told: 0,
             client: None,
         };
         self.entries.insert(id, entry);
@@ -336,6 +344,8 @@ pub struct TableParts<N: NodePort> {
     pub upload_bytes_per_s: u64,
     /// A random number.
     pub salt: u64,
+    /// The members, in a permissioned network: nobody else is spoken to.
+    pub members: Option<Arc<Members>>,
 }
 
 impl<N: NodePort> PeerTable<N> {
@@ -354,6 +364,7 @@ impl<N: NodePort> PeerTable<N> {
                 UrlPolicy::Announced
             },
             salt: parts.salt,
+            members: parts.members,
             started: Instant::now(),
             peers: Mutex::default(),
             downloads: Mutex::default(),
@@ -399,6 +410,12 @@ impl<N: NodePort> PeerTable<N> {
     #[must_use]
     pub fn identity(&self) -> &Identity {
         &self.identity
+    }
+
+    /// Returns the members of a permissioned network; `None` in an open one.
+    #[must_use]
+    pub fn members(&self) -> Option<&Arc<Members>> {
+        self.members.as_ref()
     }
 
     /// Adds a peer that the operator names and starts its session; one that is there already

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use synod_api::p2p::MAX_URL;
 
-use crate::client::ClientError;
+use crate::client_error::ClientError;
 
 /// How long a name may take to be looked up.
 const LOOKUP_TIMEOUT: Duration = Duration::from_secs(5);

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, RwLock};
 
 use synod_mempool::{OrphanLimits, OrphanPool, PeerId, Rejected};
-use synod_primitives::Wtxid;
+use synod_primitives::{Txid, Wtxid};
 
 /// The most refused transactions that are remembered; the oldest leave first.
 pub const MAX_REFUSED_TRANSACTIONS: usize = 20_000;
@@ -42,6 +42,12 @@ impl Waiting {
     #[must_use]
     pub fn knows(&self, wtxid: &Wtxid) -> bool {
         self.orphans.find(wtxid).is_some() || self.refused.find(wtxid).is_some()
+    }
+
+    /// Says whether the transaction waits here, whatever its witness.
+    #[must_use]
+    pub fn holds(&self, txid: &Txid) -> bool {
+        self.orphans.find_by_txid(txid).is_some() || self.underpaid.find_by_txid(txid).is_some()
     }
 
     /// Returns the number of orphans.

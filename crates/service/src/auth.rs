@@ -1,8 +1,7 @@
 //! The operator's token.
 
 use std::fmt;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -15,6 +14,7 @@ use synod_api::problem::code;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::ApiError;
+use crate::secret_file::{SecretFileError, create_secret, read_secret};
 
 /// The random bytes of a token.
 const TOKEN_BYTES: usize = 32;
@@ -81,37 +81,34 @@ impl Token {
     /// # Errors
     /// The file is readable by others, holds no token, or cannot be read or made.
     pub fn load_or_create(path: &Path) -> Result<Self, TokenError> {
-        match Self::load(path) {
-            Err(TokenError::Io { error, .. }) if error.kind() == io::ErrorKind::NotFound => {}
-            found => return found,
+        if let Some(token) = Self::load(path)? {
+            return Ok(token);
         }
         let token = Self::generate()?;
-        match write_new(path, &token) {
-            Ok(()) => Ok(token),
-            // Another process was faster; its token is the one.
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Self::load(path),
-            Err(error) => Err(TokenError::Io {
-                path: path.to_owned(),
-                error,
-            }),
+        if create_secret(path, token.reveal()).map_err(TokenError::from)? {
+            return Ok(token);
         }
+        // Another process was faster; its token is the one.
+        let malformed = || TokenError::Malformed(path.to_owned());
+        Self::load(path)?.ok_or_else(malformed)
     }
 
-    fn load(path: &Path) -> Result<Self, TokenError> {
-        let io = |error| TokenError::Io {
-            path: path.to_owned(),
-            error,
-        };
-        let file = File::open(path).map_err(io)?;
-        if is_exposed(&file).map_err(io)? {
-            return Err(TokenError::Exposed(path.to_owned()));
-        }
-        let mut text = String::new();
+    fn load(path: &Path) -> Result<Option<Self>, TokenError> {
         let malformed = || TokenError::Malformed(path.to_owned());
-        file.take(MAX_LENGTH as u64 + 2)
-            .read_to_string(&mut text)
-            .map_err(|_| malformed())?;
-        Self::from_text(text.trim_end()).ok_or_else(malformed)
+        let text = match read_secret(path, MAX_LENGTH) {
+            Ok(Some(text)) => text,
+            Ok(None) => return Ok(None),
+            Err(SecretFileError::Io { error, .. })
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::InvalidData | io::ErrorKind::FileTooLarge
+                ) =>
+            {
+                return Err(malformed());
+            }
+            Err(error) => return Err(error.into()),
+        };
+        Self::from_text(&text).map(Some).ok_or_else(malformed)
     }
 
     /// Returns the secret itself, for `endpoints.json` and clients.
@@ -165,38 +162,19 @@ async fn guard(State(token): State<Token>, request: Request, next: Next) -> Resp
     }
 }
 
-/// Writes a file that is whole from the first moment and for its owner alone.
-fn write_new(path: &Path, token: &Token) -> io::Result<()> {
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".{}.new", std::process::id()));
-    let draft = path.with_file_name(name);
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(&draft)?;
-    let written = file
-        .write_all(format!("{}\n", token.reveal()).as_bytes())
-        .and_then(|()| file.sync_all())
-        // A link, unlike a rename, never replaces a file that is there.
-        .and_then(|()| fs::hard_link(&draft, path));
-    fs::remove_file(&draft)?;
-    written
-}
-
-#[cfg(unix)]
-fn is_exposed(file: &File) -> io::Result<bool> {
-    use std::os::unix::fs::MetadataExt;
-    Ok(file.metadata()?.mode() & 0o077 != 0)
-}
-
-#[cfg(not(unix))]
-fn is_exposed(_: &File) -> io::Result<bool> {
-    Ok(false)
+impl From<SecretFileError> for TokenError {
+    fn from(error: SecretFileError) -> Self {
+        match error {
+            SecretFileError::Exposed(path) => Self::Exposed(path),
+            SecretFileError::Io { path, error } => Self::Io { path, error },
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn sent(values: &[&str]) -> HeaderMap {

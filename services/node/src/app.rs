@@ -40,6 +40,7 @@ use crate::digest::StateDigests;
 use crate::halt;
 use crate::http::{self, Wiring};
 use crate::kept::Kept;
+use crate::member;
 use crate::mempool_file::MempoolFile;
 use crate::news;
 use crate::port::ChainPort;
@@ -182,11 +183,12 @@ pub async fn run(
         token,
     } = opened;
     let address = listener.local_addr()?;
+    let node_id = random_node_id()?;
     let identity = PeerIdentity {
         chain_id: HashHex::from_bytes(spec.chain_id().0),
         network: spec.name.clone(),
         agent: concat!("synod-node/", env!("CARGO_PKG_VERSION")).to_owned(),
-        node_id: random_node_id()?,
+        node_id,
         listen_url: Some(
             config
                 .announce
@@ -206,6 +208,7 @@ pub async fn run(
         allows_private: config.allow_private,
         upload_bytes_per_s: config.peer_upload_bytes_per_s,
         salt: random_number()?,
+        members: member::members(&config, &spec, node_id)?.map(Arc::new),
     }));
     for url in config.peer.iter().chain(&spec.peers) {
         let url = PeerUrl::parse(url, UrlPolicy::Operator).with_context(|| url.clone())?;

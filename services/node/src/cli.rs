@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
 use clap::{Args, Parser, Subcommand};
-use synod_node::{NodeConfig, tools};
+use synod_node::{NodeConfig, member, tools};
 use synod_service::config::Sources;
 use synod_service::{Shutdown, logging};
 use toml::{Table, Value};
@@ -84,6 +84,8 @@ enum Command {
         /// The directory to create; it can be given to --data.
         directory: PathBuf,
     },
+    /// Print this node's key as a member of a permissioned network; makes it at the first time.
+    Member(NodeArgs),
     /// Print the settings that result from file, environment and flags.
     Config(NodeArgs),
 }
@@ -129,6 +131,9 @@ struct NodeArgs {
     /// A peer, as http://HOST:PORT.
     #[arg(long)]
     peer: Vec<String>,
+    /// The key of a member; with any, this node speaks to members only.
+    #[arg(long, value_name = "KEY")]
+    member: Vec<String>,
     /// Let peers announce addresses of private networks.
     #[arg(long)]
     allow_private: bool,
@@ -172,6 +177,7 @@ impl NodeArgs {
         set("peer_listen", self.peer_listen.map(|it| text(&it)));
         set("announce", self.announce.map(Value::String));
         set("peer", list(self.peer).map(Value::Array));
+        set("member", list(self.member).map(Value::Array));
         set("allowed_host", list(self.allowed_host).map(Value::Array));
         set(
             "allow_private",
@@ -267,6 +273,7 @@ pub(crate) async fn run() -> Result<ExitCode> {
             tools::backup::run(&node.load()?, &directory).await?;
             eprintln!("the database is in {}", directory.display());
         }
+        Command::Member(node) => println!("{}", member::own_key(&node.load()?.data)?.id()),
         Command::Config(node) => print!("{}", toml::to_string_pretty(&node.load()?)?),
     }
     Ok(ExitCode::SUCCESS)

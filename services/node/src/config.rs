@@ -40,6 +40,10 @@ pub struct NodeConfig {
     /// Base URLs of peers.
     #[serde(default)]
     pub peer: Vec<String>,
+    /// Keys of the members of a permissioned network, beside those of the chain spec; this node
+    /// speaks to no others.
+    #[serde(default)]
+    pub member: Vec<String>,
     /// Whether peers may announce addresses of private networks.
     #[serde(default)]
     pub allow_private: bool,
@@ -106,6 +110,7 @@ impl NodeConfig {
             peer_listen: None,
             announce: None,
             peer: Vec::new(),
+            member: Vec::new(),
             allow_private: false,
             peer_upload_bytes_per_s: default_upload(),
             allowed_host: Vec::new(),

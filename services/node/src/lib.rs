@@ -18,6 +18,7 @@ pub mod error;
 mod halt;
 pub mod http;
 pub mod kept;
+pub mod member;
 pub mod mempool_file;
 mod metrics;
 pub mod mining;

@@ -5,6 +5,8 @@ use std::sync::PoisonError;
 
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use synod_gossip::PeerTable;
 use synod_service::Metrics;
@@ -108,6 +110,18 @@ impl Collector for NodeCollector {
             let gauge = ConstGauge::new(value);
             let metric = encoder.encode_descriptor(name, help, None, gauge.metric_type())?;
             gauge.encode(metric)?;
+        }
+        if let Some(members) = self.peers.members() {
+            let mut metric = encoder.encode_descriptor(
+                "synod_members_refused",
+                "Requests between members that were refused, by the code of the refusal",
+                None,
+                MetricType::Counter,
+            )?;
+            for (code, count) in members.refusals() {
+                let counter = ConstCounter::new(count);
+                counter.encode(metric.encode_family(&[("code", code)])?)?;
+            }
         }
         Ok(())
     }

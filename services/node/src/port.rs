@@ -3,12 +3,12 @@
 use std::sync::PoisonError;
 
 use bytes::Bytes;
-use synod_gossip::{HeadersJudged, NodePort, PeerId, Tip, Verdict};
+use synod_gossip::{Admitted, HeadersJudged, NodePort, PeerId, Tip, Verdict};
 use synod_mempool::{Class, Options, Rejected};
 use synod_node_core::{
     Accepted, Admission, Blame, Durability, HeaderSync, Offer, Placement, Refusal,
 };
-use synod_primitives::{BlockHash, Header, Height, Transaction, Wtxid};
+use synod_primitives::{BlockHash, Header, Height, Transaction, Txid, Wtxid};
 use synod_store::Reader;
 
 use crate::chain::ChainHandle;
@@ -30,6 +30,13 @@ impl ChainPort {
     #[must_use]
     pub fn new(chain: ChainHandle, reader: Reader) -> Self {
         Self { chain, reader }
+    }
+
+    /// Returns the parents that do not wait for theirs themselves.
+    fn not_waiting(&self, parents: &[Txid]) -> Vec<Txid> {
+        let waiting = read(self.chain.waiting());
+        let unknown = parents.iter().filter(|it| !waiting.holds(it));
+        unknown.copied().collect()
     }
 }
 
@@ -164,16 +171,22 @@ impl NodePort for ChainPort {
         found.map(|it| it.transaction().raw().clone()).collect()
     }
 
+    fn mempool_parents(&self, txids: &[Txid]) -> Vec<Bytes> {
+        let mempool = read(self.chain.mempool());
+        let found = txids.iter().filter_map(|txid| mempool.find(txid));
+        found.map(|it| it.transaction().raw().clone()).collect()
+    }
+
     fn knows_transaction(&self, wtxid: Wtxid) -> bool {
         read(self.chain.mempool()).find_by_wtxid(&wtxid).is_some()
             || read(self.chain.waiting()).knows(&wtxid)
     }
 
-    async fn submit_transactions(&self, from: PeerId, transactions: Vec<Bytes>) -> Vec<Verdict> {
+    async fn submit_transactions(&self, from: PeerId, transactions: Vec<Bytes>) -> Vec<Admitted> {
         let from = synod_mempool::PeerId(from);
         let admissions = transactions.iter().map(|raw| async {
             let Ok(transaction) = Transaction::decode(raw) else {
-                return Verdict::Misbehavior;
+                return Verdict::Misbehavior.into();
             };
             let offer = Offer {
                 transaction,
@@ -181,10 +194,13 @@ impl NodePort for ChainPort {
                 from,
             };
             match self.chain.admit(offer).await {
-                Ok(Admission::Accepted(_)) => Verdict::Accepted,
-                Ok(Admission::Held(_)) => Verdict::Orphan,
-                Ok(Admission::Rejected(rejected)) => transaction_verdict(&rejected),
-                Err(_) => Verdict::Unavailable,
+                Ok(Admission::Accepted(_)) => Verdict::Accepted.into(),
+                Ok(Admission::Held(why)) => Admitted {
+                    verdict: Verdict::Orphan,
+                    missing: self.not_waiting(why.missing_parents().unwrap_or_default()),
+                },
+                Ok(Admission::Rejected(rejected)) => transaction_verdict(&rejected).into(),
+                Err(_) => Verdict::Unavailable.into(),
             }
         });
         // All are polled once before any answer: they wait side by side and are verified together.

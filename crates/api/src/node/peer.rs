@@ -18,6 +18,9 @@ pub struct PeerBody {
     pub is_connected: bool,
     /// True when the operator named it; it is never dropped for others.
     pub is_configured: bool,
+    /// Its key as a member of a permissioned network.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub member: Option<HashHex>,
     /// The program and version that it says it runs.
     pub agent: Option<String>,
     /// Its tip's height, as far as known.

@@ -53,16 +53,18 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
         .merge(peers::routes())
         .merge(events::routes())
         .merge(mining::template_routes())
-        .merge(p2p::stream_routes())
+        .merge(p2p::stream_routes(None))
         .merge(dev::routes());
-    for reads in answers_soon() {
+    for reads in answers_soon(None) {
         routes = routes.merge(reads);
     }
     docs::complete(routes.split_for_parts().1)
 }
 
 /// The routes that answer soon and want no token.
-fn answers_soon() -> [OpenApiRouter<AppState>; 9] {
+///
+/// With a state, what peers ask is held against the members of the network.
+fn answers_soon(state: Option<&AppState>) -> [OpenApiRouter<AppState>; 9] {
     [
         chain::routes(),
         blocks::routes(),
@@ -72,7 +74,7 @@ fn answers_soon() -> [OpenApiRouter<AppState>; 9] {
         fees::routes(),
         submit::routes(),
         mining::submit_routes(),
-        p2p::routes(),
+        p2p::routes(state),
     ]
 }
 
@@ -96,7 +98,7 @@ pub fn router(state: &AppState, wiring: Wiring) -> Router {
         .access(wiring.access)
         .health(&wiring.health)
         .metrics(&wiring.metrics);
-    for routes in answers_soon() {
+    for routes in answers_soon(Some(state)) {
         app = app.routes(routes.with_state(state.clone()));
     }
     app = app.routes(
@@ -107,7 +109,7 @@ pub fn router(state: &AppState, wiring: Wiring) -> Router {
     );
     app = app.streams(events::routes().with_state(state.clone()));
     app = app.streams(mining::template_routes().with_state(state.clone()));
-    app = app.streams(p2p::stream_routes().with_state(state.clone()));
+    app = app.streams(p2p::stream_routes(Some(state)).with_state(state.clone()));
     if wiring.has_dev {
         app = app.routes(dev::routes().with_state(state.clone()));
     }
@@ -118,7 +120,7 @@ pub fn router(state: &AppState, wiring: Wiring) -> Router {
 pub fn peer_router(state: &AppState, wiring: Wiring) -> Router {
     App::new(Document::openapi(), &wiring.limits)
         .access(wiring.access)
-        .routes(p2p::routes().with_state(state.clone()))
-        .streams(p2p::stream_routes().with_state(state.clone()))
+        .routes(p2p::routes(Some(state)).with_state(state.clone()))
+        .streams(p2p::stream_routes(Some(state)).with_state(state.clone()))
         .build()
 }

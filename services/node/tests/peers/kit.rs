@@ -44,6 +44,7 @@ pub(crate) struct Starter {
     pub(crate) peer: Vec<String>,
     pub(crate) announce: Option<String>,
     pub(crate) upload: Option<u64>,
+    pub(crate) member: Vec<String>,
     pub(crate) data: Option<TempDir>,
 }
 
@@ -58,6 +59,7 @@ impl Starter {
             threads: Some(1),
             peer: self.peer,
             announce: self.announce,
+            member: self.member,
             ..NodeConfig::new(data.path().to_owned())
         };
         if let Some(upload) = self.upload {

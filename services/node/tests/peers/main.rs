@@ -3,5 +3,6 @@
 mod hostile;
 mod kit;
 mod limits;
+mod members;
 mod news;
 mod sync;

@@ -262,3 +262,100 @@ async fn bytes_and_peers_are_counted() {
     two.stop().await;
     one.stop().await;
 }
+
+/// Spends a transaction's only output.
+fn child_of(parent: &synod_primitives::Transaction, fee: u64) -> synod_primitives::Transaction {
+    let value = parent.outputs()[0].value.sat().cast_unsigned();
+    spend(parent.outpoint(0), value - fee)
+}
+
+fn hex(id: [u8; 32]) -> HashHex {
+    HashHex::from_internal(id)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn parents_of_an_orphan_are_asked_of_the_peer_that_posted_it() {
+    let node = start().await;
+    let mined = node.mine(101).await;
+    let grandparent = payment(&node, mined[0], 1000).await;
+    let parent = child_of(&grandparent, 1000);
+    let child = child_of(&parent, 1000);
+    let session = node.session().await;
+    let news = json!({ "transactions": [hex(child.wtxid().to_bytes())] });
+    node.post_json(&session, "announce", &news).await;
+    let post = async |transaction: &synod_primitives::Transaction| {
+        let mut body = Vec::new();
+        wire::write_frame(&mut body, transaction.raw());
+        let (status, wanted) = node.post_octets(&session, "push/transactions", body).await;
+        assert_eq!(status, 200, "{wanted}");
+        wanted["parents"].clone()
+    };
+    // Each generation is asked for by the one after it.
+    assert_eq!(post(&child).await, json!([hex(parent.txid().to_bytes())]));
+    assert_eq!(
+        post(&parent).await,
+        json!([hex(grandparent.txid().to_bytes())])
+    );
+    assert_eq!(post(&grandparent).await, json!(null));
+    for transaction in [&grandparent, &parent, &child] {
+        assert!(
+            node.has_transaction(hex(transaction.txid().to_bytes()))
+                .await
+        );
+    }
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn parents_of_an_orphan_are_asked_of_the_peer_that_streamed_it() {
+    let one = start().await;
+    let mined = one.mine(103).await;
+    let grandparent = payment(&one, mined[0], 1000).await;
+    let parent = child_of(&grandparent, 1000);
+    let child = child_of(&parent, 1000);
+    // What was there before the session is announced to nobody.
+    submit(&one, &grandparent).await;
+    submit(&one, &parent).await;
+    let two = start_with_peers(&[&one.url]).await;
+    until_at(&two, one.tip().await).await;
+    listening(&one).await;
+    assert!(
+        !two.has_transaction(hex(grandparent.txid().to_bytes()))
+            .await
+    );
+    let newest = submit(&one, &child).await;
+    until(async || two.has_transaction(newest).await).await;
+    assert!(
+        two.has_transaction(hex(grandparent.txid().to_bytes()))
+            .await
+    );
+
+    // The other way: the one that dials tells.
+    let grandparent = payment(&one, mined[1], 1000).await;
+    let parent = child_of(&grandparent, 1000);
+    let hidden = Starter {
+        announce: Some(UNREACHABLE.to_owned()),
+        ..Starter::default()
+    };
+    let hidden = hidden.start().await;
+    for hash in &mined {
+        let raw = one.client.block_raw(*hash).await.expect("the block");
+        hidden.client.submit_block(raw).await.expect("taken in");
+    }
+    submit(&hidden, &grandparent).await;
+    let body = json!({ "url": one.url });
+    let request = hidden.http.post(format!("{}/v1/peers", hidden.url));
+    let request = request.bearer_auth(hidden.token()).json(&body);
+    let added = request.send().await.expect("an answer");
+    assert_eq!(added.status().as_u16(), 201);
+    until(async || {
+        let peers = hidden.peers().await;
+        peers.iter().any(|it| it["is_connected"] == true)
+    })
+    .await;
+    let newest = submit(&hidden, &parent).await;
+    until(async || one.has_transaction(newest).await).await;
+    hidden.stop().await;
+    two.stop().await;
+    one.stop().await;
+}

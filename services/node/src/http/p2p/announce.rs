@@ -40,6 +40,7 @@ pub(crate) async fn hear_announcement(
     Ok(Json(Wanted {
         send: hex(&wanted.send),
         retry: hex(&wanted.retry),
+        parents: Vec::new(),
     }))
 }
 

@@ -8,6 +8,7 @@ use synod_api::{HashHex, NumberHex, Problem};
 use synod_gossip::GreetError;
 use synod_service::{ApiError, Json};
 
+use super::guard::Member;
 use super::seat::{From, Session};
 use crate::state::{AppState, clock};
 
@@ -22,6 +23,7 @@ use crate::state::{AppState, clock};
     responses(
         (status = 200, description = "Who this node is", body = Handshake),
         (status = 400, description = "The body is not understood", body = Problem, content_type = "application/problem+json"),
+        (status = 401, description = "The network has members, and none signed this", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "The peer is on another chain, of another version, or this node itself", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "There is no room for further peers", body = Problem, content_type = "application/problem+json"),
     )
@@ -30,6 +32,7 @@ pub(crate) async fn shake_hands(
     State(state): State<AppState>,
     From(address): From,
     Session(known): Session,
+    Member(member): Member,
     Json(theirs): Json<Handshake>,
 ) -> Result<Json<Handshake>, ApiError> {
     let mut fresh = [0; 16];
@@ -53,6 +56,9 @@ pub(crate) async fn shake_hands(
                 GreetError::TooLong => ApiError::bad_request("The agent is too long."),
                 GreetError::NoRoom => ApiError::overloaded("There is no room for further peers."),
             })?;
+    if let Some(member) = member {
+        state.peers.note_member(greeted.id, member);
+    }
     let view = state.chain.view();
     Ok(Json(Handshake {
         protocol_version: PROTOCOL_VERSION,

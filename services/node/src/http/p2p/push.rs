@@ -69,7 +69,7 @@ pub(crate) async fn hear_blocks(
     description = "Transactions that an answer asked for, each after its length in 4 bytes little-endian.",
     request_body(content = Vec<u8>, content_type = "application/octet-stream"),
     responses(
-        (status = 200, description = "Those to announce again", body = Wanted),
+        (status = 200, description = "Those to announce again, and parents to post", body = Wanted),
         (status = 400, description = "The body is not understood", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "The sender has not shaken hands", body = Problem, content_type = "application/problem+json"),
     )
@@ -82,10 +82,14 @@ pub(crate) async fn hear_transactions(
     state.peers.count(peer, body.len(), 0);
     let raws =
         wire::read_frames(body, MAX_REQUESTED_TRANSACTIONS).map_err(|error| refused(&error))?;
-    let again = state.peers.hear_transactions(peer, raws).await;
+    let heard = state.peers.hear_transactions(peer, raws).await;
+    let parents = heard.parents.iter();
     Ok(Json(Wanted {
         send: Vec::new(),
-        retry: hex(&again),
+        retry: hex(&heard.again),
+        parents: parents
+            .map(|it| HashHex::from_internal(it.to_bytes()))
+            .collect(),
     }))
 }
 

@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use synod_api::Problem;
 use synod_api::p2p::{MAX_REQUESTED_TRANSACTIONS, TransactionsRequest};
 use synod_gossip::wire;
-use synod_primitives::Wtxid;
+use synod_primitives::{Txid, Wtxid};
 use synod_service::{ApiError, Json};
 
 use super::seat::Session;
@@ -22,7 +22,7 @@ const ANSWER_BYTES: usize = 8 << 20;
     post, path = "/p2p/v1/transactions", tag = "p2p", operation_id = "sendTransactions",
     summary = "Get transactions of the mempool",
     description = "Those of the transactions that are in the mempool, each after its length in 4 \
-                   bytes little-endian.",
+                   bytes little-endian; `txids` names parents of transactions that this node sent.",
     request_body = TransactionsRequest,
     responses(
         (status = 200, description = "Transactions", body = Vec<u8>, content_type = "application/octet-stream"),
@@ -34,7 +34,8 @@ pub(crate) async fn send_transactions(
     Session(session): Session,
     Json(request): Json<TransactionsRequest>,
 ) -> Result<Response, ApiError> {
-    if request.wtxids.len() > MAX_REQUESTED_TRANSACTIONS {
+    let count = request.wtxids.len().saturating_add(request.txids.len());
+    if count > MAX_REQUESTED_TRANSACTIONS {
         let detail = format!("At most {MAX_REQUESTED_TRANSACTIONS} transactions are asked for.");
         return Err(ApiError::bad_request(detail));
     }
@@ -51,11 +52,15 @@ pub(crate) async fn send_transactions(
                 wire::write_frame(&mut body, entry.transaction().raw());
             }
         }
+        for txid in &request.txids {
+            let found = mempool.find(&Txid::from_bytes(txid.to_internal()));
+            if let Some(entry) = found.filter(|_| body.len() < ANSWER_BYTES) {
+                wire::write_frame(&mut body, entry.transaction().raw());
+            }
+        }
     }
     if let Some(peer) = session.and_then(|it| state.peers.find_session(it)) {
-        state
-            .peers
-            .count(peer, 32 * request.wtxids.len(), body.len());
+        state.peers.count(peer, 32 * count, body.len());
     }
     Ok(([(CONTENT_TYPE, "application/octet-stream")], body).into_response())
 }

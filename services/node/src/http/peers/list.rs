@@ -2,8 +2,8 @@
 
 use axum::extract::State;
 use serde::Serialize;
-use synod_api::Problem;
 use synod_api::node::{PeerBody, PeerDirection};
+use synod_api::{HashHex, Problem};
 use synod_gossip::PeerState;
 use synod_service::Json;
 use utoipa::ToSchema;
@@ -51,6 +51,7 @@ pub(super) fn body(peer: PeerState) -> PeerBody {
         },
         is_connected: peer.is_connected,
         is_configured: peer.is_configured(),
+        member: peer.member.map(|it| HashHex::from_bytes(it.0)),
         agent: theirs.map(|it| it.agent.clone()),
         height: theirs.map(|it| it.height),
         best_block_hash: theirs.map(|it| it.best_block_hash),
