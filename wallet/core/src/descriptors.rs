@@ -7,7 +7,7 @@ use std::str::FromStr;
 use bdk_wallet::{
     KeychainKind,
     bitcoin::{
-        Address, NetworkKind, ScriptBuf, XOnlyPublicKey,
+        Address, NetworkKind, PublicKey, ScriptBuf, XOnlyPublicKey,
         bip32::{ChildNumber, DerivationPath, Fingerprint, KeySource, Xpub},
         key::Secp256k1,
     },
@@ -17,7 +17,11 @@ use bdk_wallet::{
     },
 };
 
-use crate::{NETWORK, keys::ScriptKind};
+use crate::{
+    NETWORK,
+    keys::ScriptKind,
+    stake::{OWNER_CHAIN, OWNER_INDEX, StakeOwner},
+};
 
 /// Longest descriptor text that is read, in bytes.
 pub const MAX_DESCRIPTOR_BYTES: usize = 4096;
@@ -216,6 +220,22 @@ impl Descriptors {
         Ok(address.expect("all four kinds have addresses"))
     }
 
+    /// Derives the key that owns this wallet's stake: `/2/0` of the account.
+    ///
+    /// # Errors
+    /// Never for keys that exist: the derivation fails with a chance of 2^-127.
+    pub fn stake_owner(&self) -> Result<StakeOwner, DescriptorError> {
+        let account = account_key(&self.external, 0)?.xkey;
+        let steps = [OWNER_CHAIN, OWNER_INDEX].map(|index| ChildNumber::Normal { index });
+        let secp = Secp256k1::verification_only();
+        let derived = account
+            .derive_pub(&secp, &steps)
+            .map_err(|_| DescriptorError::Index(OWNER_INDEX))?;
+        let path = self.origin.1.extend(steps);
+        let source = (self.origin.0, path);
+        Ok(StakeOwner::new(PublicKey::new(derived.public_key), source))
+    }
+
     /// Reads a key source of a PSBT as a claim that a key is this account's: keychain and index.
     ///
     /// It is only a claim: whoever relies on it compares the script that the descriptor derives there.
@@ -369,6 +389,19 @@ mod tests {
                     "{kind}"
                 );
             }
+        }
+    }
+
+    #[test]
+    fn the_owner_of_stake_is_one_key_that_watch_only_wallets_know_too() {
+        for kind in ScriptKind::ALL {
+            let (keys, descriptors) = (about(kind), about(kind).descriptors());
+            let owner = descriptors.stake_owner().expect("an owner");
+            let private = keys.stake_keypair().expect("a key");
+            assert_eq!(owner.key().inner, private.public_key(), "{kind}");
+            let (fingerprint, path) = owner.source();
+            assert_eq!(*fingerprint, descriptors.fingerprint());
+            assert_eq!(path.to_string(), format!("{}'/1'/0'/2/0", kind.purpose()));
         }
     }
 

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     NETWORK,
     descriptors::{DescriptorError, Descriptors},
+    stake::{OWNER_CHAIN, OWNER_INDEX},
 };
 
 /// BIP44's coin type of every test network.
@@ -141,6 +142,19 @@ impl AccountKeys {
             .account
             .derive_priv(&self.secp, &[chain, child])
             .map_err(|_| DescriptorError::Index(index))?;
+        Ok(key.to_keypair(&self.secp))
+    }
+
+    /// Derives the key that owns the account's stake.
+    ///
+    /// # Errors
+    /// Never for keys that exist: the derivation fails with a chance of 2^-127.
+    pub fn stake_keypair(&self) -> Result<Keypair, DescriptorError> {
+        let steps = [OWNER_CHAIN, OWNER_INDEX].map(|index| ChildNumber::Normal { index });
+        let key = self
+            .account
+            .derive_priv(&self.secp, &steps)
+            .map_err(|_| DescriptorError::Index(OWNER_INDEX))?;
         Ok(key.to_keypair(&self.secp))
     }
 

@@ -17,6 +17,7 @@ pub mod keys;
 pub mod keystore;
 pub mod mnemonic;
 pub mod psbt;
+pub mod stake;
 pub mod text;
 pub mod wallet;
 pub mod watch_only;

@@ -4,6 +4,7 @@
 //! [`ChangeSet`] after each call and makes it durable before it shows the result to anyone.
 
 mod build;
+mod stake;
 mod views;
 
 use std::collections::BTreeSet;
@@ -16,6 +17,7 @@ use bdk_wallet::{
 
 pub use self::{
     build::{BuildError, MAX_RECIPIENTS, Payment, Recipient},
+    stake::{MAX_STAKE_INPUTS, StakeAction, StakePlan, own_scripts},
     views::{Balance, CoinView, HistoryEntry},
 };
 use crate::{NETWORK, descriptors::Descriptors};

@@ -3,6 +3,7 @@
 mod output;
 mod show;
 mod sign;
+mod stake;
 
 use clap::{Args, Subcommand};
 use serde_json::json;

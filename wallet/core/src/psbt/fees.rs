@@ -11,23 +11,55 @@ use super::{
     },
     review::{OutputView, Role},
 };
-use crate::{amount::MAX_MONEY_SAT, keys::ScriptKind};
+use crate::{
+    amount::MAX_MONEY_SAT,
+    keys::ScriptKind,
+    stake::{StakeProgram, WITNESS_WEIGHT},
+};
 
-/// Sums what is sent and what comes back, in satoshis.
-pub(super) fn output_sums(outputs: &[OutputView], findings: &mut Vec<Finding>) -> (u64, u64) {
-    let (mut sent, mut returned) = (0u64, 0u64);
-    for output in outputs {
-        let sum = if output.role == Role::Payment {
-            &mut sent
-        } else {
-            &mut returned
-        };
-        *sum = sum.saturating_add(output.amount_sat);
+/// What a transaction's outputs add up to, in satoshis.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct OutputSums {
+    /// To others.
+    pub(super) sent: u64,
+    /// Locked as this wallet's stake.
+    pub(super) locked: u64,
+    /// Back to this wallet.
+    pub(super) returned: u64,
+}
+
+impl OutputSums {
+    pub(super) fn of(outputs: &[OutputView], findings: &mut Vec<Finding>) -> Self {
+        let mut sums = Self::default();
+        for output in outputs {
+            let sum = match output.role {
+                Role::Payment | Role::Registration => &mut sums.sent,
+                Role::Stake => &mut sums.locked,
+                Role::Change { .. } | Role::Own { .. } => &mut sums.returned,
+            };
+            *sum = sum.saturating_add(output.amount_sat);
+        }
+        if sums.total() > MAX_MONEY_SAT {
+            findings.push(Finding::AmountOutOfRange);
+        }
+        sums
     }
-    if sent.saturating_add(returned) > MAX_MONEY_SAT {
-        findings.push(Finding::AmountOutOfRange);
+
+    pub(super) fn total(self) -> u64 {
+        self.sent
+            .saturating_add(self.locked)
+            .saturating_add(self.returned)
     }
-    (sent, returned)
+
+    /// What a fee is held against: what is sent, else what is locked; a transaction to oneself
+    /// sends nothing, and its fee is held against what comes back.
+    pub(super) fn weighed(self) -> u64 {
+        match (self.sent, self.locked) {
+            (0, 0) => self.returned,
+            (0, locked) => locked,
+            (sent, _) => sent,
+        }
+    }
 }
 
 pub(super) fn fee(
@@ -57,7 +89,7 @@ pub(super) fn fee(
 pub(super) fn check_fee(
     fee: Option<u64>,
     rate: Option<u64>,
-    (sent, returned): (u64, u64),
+    sums: OutputSums,
     findings: &mut Vec<Finding>,
 ) {
     let (Some(fee), Some(rate)) = (fee, rate) else {
@@ -69,8 +101,7 @@ pub(super) fn check_fee(
     if rate > MAX_FEE_RATE_SAT_PER_KVB {
         findings.push(Finding::FeeRateTooHigh(rate));
     }
-    // A transaction to oneself sends nothing; its fee is then held against what comes back.
-    let sum = if sent > 0 { sent } else { returned };
+    let sum = sums.weighed();
     if exceeds_share(fee, sum, MAX_FEE_SHARE_PERCENT) {
         findings.push(Finding::FeeShareTooHigh(fee, sum));
     } else if exceeds_share(fee, sum, WARN_FEE_SHARE_PERCENT) {
@@ -84,11 +115,17 @@ pub(super) fn expected_size_vb(psbt: &Psbt, coins: &[Option<Coin>]) -> u64 {
     let signatures: u64 = coins
         .iter()
         .flatten()
-        .map(|coin| coin_kind(&coin.output))
-        .map(|kind| kind.map_or(0, ScriptKind::signature_weight))
+        .map(|coin| signature_weight(&coin.output))
         .sum();
     // Two units for the marker and flag of a witness transaction.
     (psbt.unsigned_tx.weight().to_wu() + signatures + 2).div_ceil(4)
+}
+
+fn signature_weight(output: &TxOut) -> u64 {
+    if StakeProgram::of_script(&output.script_pubkey).is_some() {
+        return WITNESS_WEIGHT;
+    }
+    coin_kind(output).map_or(0, ScriptKind::signature_weight)
 }
 
 fn coin_kind(output: &TxOut) -> Option<ScriptKind> {

@@ -6,7 +6,10 @@ use serde::{Serialize, Serializer, ser::SerializeStruct};
 use super::limits::{
     MAX_FEE_RATE_SAT_PER_KVB, MAX_FEE_SAT, MAX_FEE_SHARE_PERCENT, WARN_FEE_SHARE_PERCENT,
 };
-use crate::amount::{format_btc, format_rate};
+use crate::{
+    amount::{format_btc, format_rate},
+    stake::Delegate,
+};
 
 /// How much a finding weighs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -93,6 +96,43 @@ pub enum Finding {
         "transaction {0} makes the same payment from other coins and was signed before: both may be mined"
     )]
     SamePaymentSigned(Txid),
+    /// An own stake input does not say how it is spent, or in a way that no owner signs.
+    #[error("input {0} spends this wallet's stake and does not say how")]
+    StakeTagMissing(usize),
+    /// An own stake input asks for a hash type other than ALL.
+    #[error("input {0} spends this wallet's stake, which is signed with the hash type ALL only")]
+    StakeSighash(usize),
+    /// Own stake inputs are spent in different ways.
+    #[error("stake is spent in two ways by one transaction, which no network takes")]
+    StakeMixed,
+    /// An own stake input cannot be spent the way that it says.
+    #[error("input {0} spends this wallet's stake in a way that its kind does not have")]
+    StakeWay(usize),
+    /// Stake that has to come back to its owner does not: satoshis.
+    #[error("{} of stake do not come back to it", format_btc(*.0))]
+    StakeNotReturned(u64),
+    /// An output locks coins that another owner can take out.
+    #[error("output {0} locks coins as stake that only somebody else can take out again")]
+    ForeignStake(usize),
+    /// An output bonds coins for nobody, which no network takes.
+    #[error("output {0} bonds coins for nobody")]
+    StakeForNobody(usize),
+    /// A registration without its data at output 0, which no network takes.
+    #[error("output {0} registers a key without its anchor")]
+    RegistrationMissing(usize),
+    /// Coins are locked and can be lost.
+    #[error(
+        "{} are locked for {delegate}: they come back only after the network's unbonding time, and \
+         part or all of them is lost when that key signs two blocks or votes that contradict each \
+         other",
+        format_btc(*amount_sat)
+    )]
+    StakeAtRisk {
+        /// Satoshis.
+        amount_sat: u64,
+        /// Whose key.
+        delegate: Delegate,
+    },
 }
 
 impl Finding {
@@ -119,6 +159,15 @@ impl Finding {
             Self::FeeShareNotable(..) => "fee-share-notable",
             Self::ConflictsWithSigned(_) => "conflicts-with-signed",
             Self::SamePaymentSigned(_) => "same-payment-signed",
+            Self::StakeTagMissing(_) => "stake-tag-missing",
+            Self::StakeSighash(_) => "stake-sighash",
+            Self::StakeMixed => "stake-mixed",
+            Self::StakeWay(_) => "stake-way",
+            Self::StakeNotReturned(_) => "stake-not-returned",
+            Self::ForeignStake(_) => "foreign-stake",
+            Self::StakeForNobody(_) => "stake-for-nobody",
+            Self::RegistrationMissing(_) => "registration-missing",
+            Self::StakeAtRisk { .. } => "stake-at-risk",
         }
     }
 
@@ -128,7 +177,8 @@ impl Finding {
             Self::FalseInput(_)
             | Self::ForeignInputs(_)
             | Self::FeeShareNotable(..)
-            | Self::SamePaymentSigned(_) => Severity::Warning,
+            | Self::SamePaymentSigned(_)
+            | Self::StakeAtRisk { .. } => Severity::Warning,
             _ => Severity::Refusal,
         }
     }

@@ -14,6 +14,9 @@ mod limits;
 mod ownership;
 mod review;
 mod sign;
+mod stake;
+#[cfg(test)]
+mod stake_tests;
 #[cfg(test)]
 pub(crate) mod tests;
 
@@ -28,6 +31,7 @@ pub use self::{
     },
     review::{Context, InputView, OutputView, Overrides, Permitted, Place, Review, Role, review},
     sign::Signed,
+    stake::{RegistrationView, StakeView},
 };
 
 /// Why a PSBT was not read, combined, signed or finalized.

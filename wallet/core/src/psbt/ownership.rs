@@ -15,6 +15,7 @@ use super::{
     amounts::Coin,
     limits::MAX_INDEX_AHEAD,
     review::{Context, InputView, OutputView, Place, Role},
+    stake::{OwnStake, registration, stake_of},
 };
 use crate::{NETWORK, descriptors::Descriptors, keys::ScriptKind, keystore::Revealed};
 
@@ -44,7 +45,7 @@ fn proven_place<'k>(
 
 pub(super) fn input_places(
     psbt: &Psbt,
-    coins: &[Option<Coin>],
+    (coins, stakes): (&[Option<Coin>], &[Option<OwnStake>]),
     context: Context<'_>,
     findings: &mut Vec<Finding>,
 ) -> Vec<Option<Place>> {
@@ -61,12 +62,15 @@ pub(super) fn input_places(
             Some(coin) => proven_place(claims, &coin.output, descriptors),
             None => (false, None),
         };
-        if claimed && place.is_none() {
+        if claimed && place.is_none() && stakes[index].is_none() {
             findings.push(Finding::FalseInput(index));
         }
         places.push(place);
     }
-    let foreign = places.iter().filter(|place| place.is_none()).count();
+    let whose = places.iter().zip(stakes);
+    let foreign = whose
+        .filter(|(place, stake)| place.is_none() && stake.is_none())
+        .count();
     if foreign > 0 && foreign < places.len() {
         findings.push(Finding::ForeignInputs(foreign));
     }
@@ -75,7 +79,7 @@ pub(super) fn input_places(
 
 pub(super) fn check_inputs(
     psbt: &Psbt,
-    coins: &[Option<Coin>],
+    (coins, stakes): (&[Option<Coin>], &[Option<OwnStake>]),
     places: &[Option<Place>],
     context: Context<'_>,
     findings: &mut Vec<Finding>,
@@ -84,8 +88,9 @@ pub(super) fn check_inputs(
         return;
     };
     // Security: a taproot signature covers every input's amount (BIP341), so amounts need no proof
-    // only where nothing but taproot is signed.
-    let needs_proof = descriptors.kind() != ScriptKind::Tr;
+    // only where nothing but taproot is signed. The signature of a stake output covers its own only.
+    let has_stake = stakes.iter().any(Option::is_some);
+    let needs_proof = has_stake || descriptors.kind() != ScriptKind::Tr;
     for (index, coin) in coins.iter().enumerate() {
         if needs_proof && coin.as_ref().is_some_and(|coin| !coin.is_proven) {
             findings.push(Finding::MissingPreviousTransaction(index));
@@ -141,6 +146,9 @@ pub(super) fn output_views(
     context: Context<'_>,
     findings: &mut Vec<Finding>,
 ) -> Vec<OutputView> {
+    let owner = context.descriptors.and_then(|it| it.stake_owner().ok());
+    let owner = owner.map(|it| it.hash());
+    let has_registration = registration(psbt).is_some();
     let mut views = Vec::with_capacity(psbt.outputs.len());
     for (index, (output, hints)) in psbt
         .unsigned_tx
@@ -157,6 +165,7 @@ pub(super) fn output_views(
             Some(descriptors) => proven_place(claims, output, descriptors),
             None => (false, None),
         };
+        let stake = stake_of(output, index);
         let role = match place {
             Some(place) if is_far(place, context.revealed) => {
                 findings.push(Finding::FarIndex(index, place.index));
@@ -174,7 +183,11 @@ pub(super) fn output_views(
                 if claimed {
                     findings.push(Finding::FalseChange(index));
                 }
-                Role::Payment
+                match stake {
+                    Some((program, _)) if Some(program.owner) == owner => Role::Stake,
+                    None if index == 0 && has_registration => Role::Registration,
+                    _ => Role::Payment,
+                }
             }
         };
         views.push(OutputView {
@@ -182,6 +195,7 @@ pub(super) fn output_views(
             script: output.script_pubkey.as_bytes().to_lower_hex_string(),
             amount_sat: output.value.to_sat(),
             role,
+            stake: stake.map(|(_, view)| view),
         });
     }
     views
@@ -198,23 +212,24 @@ fn is_far(place: Place, revealed: Revealed) -> bool {
 
 pub(super) fn input_views(
     psbt: &Psbt,
-    coins: &[Option<Coin>],
+    (coins, stakes): (&[Option<Coin>], &[Option<OwnStake>]),
     places: &[Option<Place>],
 ) -> Vec<InputView> {
     let inputs = psbt.unsigned_tx.input.iter().zip(&psbt.inputs);
-    let views = inputs
-        .zip(coins.iter().zip(places))
-        .map(|((txin, input), (coin, place))| InputView {
+    let views = inputs.zip(coins.iter().zip(stakes).zip(places)).map(
+        |((txin, input), ((coin, stake), place))| InputView {
             outpoint: txin.previous_output,
             address: coin.as_ref().and_then(|coin| address_of(&coin.output)),
             amount_sat: coin.as_ref().map(|coin| coin.output.value.to_sat()),
             is_proven: coin.as_ref().is_some_and(|coin| coin.is_proven),
-            is_own: place.is_some(),
+            is_own: place.is_some() || stake.is_some(),
             signatures: input.partial_sigs.len()
                 + usize::from(input.tap_key_sig.is_some())
                 + input.tap_script_sigs.len(),
             is_final: input.final_script_sig.is_some() || input.final_script_witness.is_some(),
-        });
+            stake: stake.as_ref().map(OwnStake::view),
+        },
+    );
     views.collect()
 }
 

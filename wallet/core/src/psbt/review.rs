@@ -2,19 +2,23 @@
 
 use bdk_wallet::{
     KeychainKind,
-    bitcoin::{OutPoint, Psbt, TxOut, Txid},
+    bitcoin::{OutPoint, Psbt, TxOut, Txid, hex::DisplayHex},
 };
 use serde::Serialize;
 
 use super::{
     Finding, PsbtError, Severity,
     amounts::{Coin, coin},
-    fees::{check_fee, expected_size_vb, fee, output_sums},
+    fees::{OutputSums, check_fee, expected_size_vb, fee},
     ownership::{check_inputs, input_places, input_views, output_views},
+    stake::{
+        OwnStake, RegistrationView, StakeView, check_outputs, check_stake, own_stakes, registration,
+    },
 };
 use crate::{
     descriptors::Descriptors,
     keystore::{Revealed, SignedRecord},
+    stake::{StakeTerms, find_terms},
 };
 
 /// What the reviewer knows beside the PSBT.
@@ -66,6 +70,10 @@ pub enum Role {
         /// The address index.
         index: u32,
     },
+    /// Stake that this wallet's owner key can take out again.
+    Stake,
+    /// What a bond in this transaction says of its key; it carries no coins.
+    Registration,
 }
 
 /// One input.
@@ -85,6 +93,9 @@ pub struct InputView {
     pub signatures: usize,
     /// Whether it is finalized.
     pub is_final: bool,
+    /// The stake that is spent, where it is this wallet's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stake: Option<StakeView>,
 }
 
 /// One output.
@@ -99,6 +110,9 @@ pub struct OutputView {
     /// Whose it is.
     #[serde(flatten)]
     pub role: Role,
+    /// The stake that the output holds, whoever owns it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stake: Option<StakeView>,
 }
 
 /// What a PSBT does and what speaks against it.
@@ -112,6 +126,8 @@ pub struct Review {
     pub outputs: Vec<OutputView>,
     /// The sum sent to others, in satoshis.
     pub sent_sat: u64,
+    /// The sum that is locked as this wallet's stake, in satoshis.
+    pub locked_sat: u64,
     /// The sum that comes back to this wallet, in satoshis.
     pub returned_sat: u64,
     /// The fee, computed here; `None` when an amount is missing.
@@ -124,6 +140,10 @@ pub struct Review {
     pub lock_time: u32,
     /// Whether the transaction signals that it may be replaced (BIP125).
     pub is_replaceable: bool,
+    /// What a bond in this transaction says of its key.
+    pub registration: Option<RegistrationView>,
+    /// What the PSBT claims of the network's terms of stake; nothing proves it.
+    pub claimed_terms: Option<StakeTerms>,
     /// What speaks against signing.
     pub findings: Vec<Finding>,
     #[serde(skip)]
@@ -132,6 +152,8 @@ pub struct Review {
     coins: Vec<Option<Coin>>,
     #[serde(skip)]
     places: Vec<Option<Place>>,
+    #[serde(skip)]
+    stakes: Vec<Option<OwnStake>>,
 }
 
 /// A PSBT that passed review and may be signed.
@@ -140,6 +162,7 @@ pub struct Permitted {
     pub(super) psbt: Psbt,
     pub(super) prevouts: Vec<TxOut>,
     pub(super) places: Vec<Option<Place>>,
+    pub(super) stakes: Vec<Option<OwnStake>>,
     record: SignedRecord,
     revealed: Revealed,
 }
@@ -166,34 +189,40 @@ pub fn review(psbt: Psbt, context: Context<'_>) -> Review {
                 .ok()
         })
         .collect();
-    let places = input_places(&psbt, &coins, context, &mut findings);
-    check_inputs(&psbt, &coins, &places, context, &mut findings);
+    let stakes = own_stakes(&psbt, &coins, context, &mut findings);
+    let places = input_places(&psbt, (&coins, &stakes), context, &mut findings);
+    check_inputs(&psbt, (&coins, &stakes), &places, context, &mut findings);
     let outputs = output_views(&psbt, context, &mut findings);
-    let (sent_sat, returned_sat) = output_sums(&outputs, &mut findings);
-    let fee_sat = fee(&coins, sent_sat.saturating_add(returned_sat), &mut findings);
+    check_stake(&stakes, &outputs, &mut findings);
+    check_outputs(&psbt, &outputs, &mut findings);
+    let sums = OutputSums::of(&outputs, &mut findings);
+    let fee_sat = fee(&coins, sums.total(), &mut findings);
     let size_vb = expected_size_vb(&psbt, &coins);
     let fee_rate_sat_per_kvb = fee_sat.map(|fee| fee.saturating_mul(1000) / size_vb.max(1));
-    check_fee(
-        fee_sat,
-        fee_rate_sat_per_kvb,
-        (sent_sat, returned_sat),
-        &mut findings,
-    );
+    check_fee(fee_sat, fee_rate_sat_per_kvb, sums, &mut findings);
     let mut review = Review {
         txid: psbt.unsigned_tx.compute_txid(),
-        inputs: input_views(&psbt, &coins, &places),
+        inputs: input_views(&psbt, (&coins, &stakes), &places),
         outputs,
-        sent_sat,
-        returned_sat,
+        sent_sat: sums.sent,
+        locked_sat: sums.locked,
+        returned_sat: sums.returned,
         fee_sat,
         fee_rate_sat_per_kvb,
         size_vb,
         lock_time: psbt.unsigned_tx.lock_time.to_consensus_u32(),
         is_replaceable: psbt.unsigned_tx.is_explicitly_rbf(),
+        registration: registration(&psbt).map(|it| RegistrationView {
+            delegate: it.delegate(),
+            anchor: it.anchor().to_lower_hex_string(),
+            name: it.name().map(str::to_owned),
+        }),
+        claimed_terms: find_terms(&psbt),
         findings,
         psbt,
         coins,
         places,
+        stakes,
     };
     review.check_history(context.signed);
     review
@@ -225,6 +254,17 @@ impl Review {
             .collect()
     }
 
+    /// Returns what the fee is held against, in satoshis: what is sent, else what is locked, else
+    /// what comes back.
+    pub fn weighed_sat(&self) -> u64 {
+        let sums = OutputSums {
+            sent: self.sent_sat,
+            locked: self.locked_sat,
+            returned: self.returned_sat,
+        };
+        sums.weighed()
+    }
+
     /// Returns the PSBT that was reviewed.
     pub fn psbt(&self) -> &Psbt {
         &self.psbt
@@ -236,7 +276,7 @@ impl Review {
     /// [`PsbtError::Refused`] with every finding that is not allowed.
     pub fn permit(self, overrides: Overrides) -> Result<Permitted, PsbtError> {
         let mut refused = self.refusals(overrides);
-        if self.places.iter().all(Option::is_none) {
+        if self.places.iter().all(Option::is_none) && self.stakes.iter().all(Option::is_none) {
             refused.push(Finding::NothingToSign);
         }
         if !refused.is_empty() {
@@ -253,6 +293,7 @@ impl Review {
             psbt: self.psbt,
             prevouts,
             places: self.places,
+            stakes: self.stakes,
             record,
             revealed,
         })
@@ -268,7 +309,7 @@ impl Review {
         let paid = self
             .outputs
             .iter()
-            .filter(|output| output.role == Role::Payment);
+            .filter(|output| matches!(output.role, Role::Payment | Role::Stake));
         let mut payments: Vec<_> = paid
             .map(|output| (output.script.clone(), output.amount_sat))
             .collect();
@@ -290,7 +331,7 @@ impl Review {
                 Role::Own { index } => {
                     revealed.external = revealed.external.max(index.saturating_add(1));
                 }
-                Role::Payment => {}
+                Role::Payment | Role::Stake | Role::Registration => {}
             }
         }
         revealed

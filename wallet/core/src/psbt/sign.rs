@@ -9,7 +9,11 @@ use bdk_wallet::bitcoin::{
     taproot,
 };
 
-use super::{Permitted, PsbtError, review::Place};
+use super::{
+    Permitted, PsbtError,
+    review::Place,
+    stake::{OwnStake, stake_message},
+};
 use crate::keys::{AccountKeys, ScriptKind};
 
 /// A signed PSBT.
@@ -34,6 +38,11 @@ impl Permitted {
         for (index, place) in self.places.iter().enumerate() {
             let input = &psbt.inputs[index];
             let is_final = input.final_script_sig.is_some() || input.final_script_witness.is_some();
+            if let Some(stake) = self.stakes[index].filter(|_| !is_final) {
+                sign_stake(&mut psbt, index, &stake, &self.prevouts[index], keys)?;
+                inputs.push(index);
+                continue;
+            }
             let Some(place) = place.filter(|_| !is_final) else {
                 continue;
             };
@@ -52,6 +61,36 @@ impl Permitted {
         }
         Ok(Signed { psbt, inputs })
     }
+}
+
+/// Signs a stake input as its owner.
+fn sign_stake(
+    psbt: &mut Psbt,
+    index: usize,
+    stake: &OwnStake,
+    output: &TxOut,
+    keys: &AccountKeys,
+) -> Result<(), PsbtError> {
+    let error = |reason: String| PsbtError::Signing {
+        input: index,
+        reason,
+    };
+    let keypair = keys.stake_keypair().map_err(|e| error(e.to_string()))?;
+    let public = PublicKey::new(keypair.public_key());
+    let message = stake_message(psbt, index, &stake.program, output)?;
+    let secp = keys.secp();
+    let signature = secp.sign_ecdsa_low_r(&message, &keypair.secret_key());
+    // Security: as for every other signature, see below.
+    secp.verify_ecdsa(&message, &signature, &public.inner)
+        .map_err(|e| error(e.to_string()))?;
+    psbt.inputs[index].partial_sigs.insert(
+        public,
+        ecdsa::Signature {
+            signature,
+            sighash_type: EcdsaSighashType::All,
+        },
+    );
+    Ok(())
 }
 
 struct InputSigner<'a, 't> {

@@ -7,6 +7,7 @@ use bdk_wallet::{
 };
 
 use super::Wallet;
+use crate::stake::StakeProgram;
 
 /// Most recipients of one payment.
 pub const MAX_RECIPIENTS: usize = 1000;
@@ -43,6 +44,32 @@ pub enum BuildError {
     /// The new fee rate is not above the old one.
     #[error("the fee must rise: at least {0} sat per 1000 virtual bytes")]
     FeeTooLow(u64),
+    /// No stake output, too many, or of several delegates where one is moved.
+    #[error("stake is moved in one to 100 outputs, and unbonded for one delegate at a time")]
+    StakeCoins,
+    /// A stake output that another key owns.
+    #[error("stake output {0} belongs to another owner")]
+    ForeignStake(OutPoint),
+    /// A stake output that cannot be spent this way.
+    #[error(
+        "stake output {0} cannot be spent this way: bonds are unbonded and then withdrawn, votes \
+         redelegated or withdrawn, registrations of candidates renewed"
+    )]
+    StakeWay(OutPoint),
+    /// Less stake than the network counts.
+    #[error("the network counts stake of this kind from {least_sat} sat on")]
+    StakeTooSmall {
+        /// The least amount, in satoshis.
+        least_sat: u64,
+    },
+    /// The fee takes more of the stake than the network allows.
+    #[error("the fee of {fee_sat} sat would come out of the stake, which may lose {cap_sat} sat")]
+    StakeFee {
+        /// The fee, in satoshis.
+        fee_sat: u64,
+        /// The most that stake may lose, in satoshis.
+        cap_sat: u64,
+    },
     /// The builder refused for another reason.
     #[error("the payment cannot be built: {0}")]
     Other(String),
@@ -60,6 +87,11 @@ impl BuildError {
             Self::Confirmed(_) => "tx-confirmed",
             Self::NotReplaceable(_) => "tx-not-replaceable",
             Self::FeeTooLow(_) => "fee-too-low",
+            Self::StakeCoins => "stake-coins",
+            Self::ForeignStake(_) => "stake-foreign",
+            Self::StakeWay(_) => "stake-way",
+            Self::StakeTooSmall { .. } => "stake-too-small",
+            Self::StakeFee { .. } => "stake-fee",
             Self::Other(_) => "payment-invalid",
         }
     }
@@ -129,7 +161,12 @@ impl Wallet {
         let known = self
             .transaction(txid)
             .ok_or(BuildError::UnknownTransaction(txid))?;
-        if self.inner().sent_and_received(&known).0 == Amount::ZERO {
+        // Correctness: what stake is depends on the order of outputs, which a replacement changes.
+        let has_stake = known
+            .output
+            .iter()
+            .any(|output| StakeProgram::of_script(&output.script_pubkey).is_some());
+        if has_stake || self.inner().sent_and_received(&known).0 == Amount::ZERO {
             return Err(BuildError::NotReplaceable(txid));
         }
         let own: Vec<OutPoint> = known
@@ -149,7 +186,7 @@ impl Wallet {
     }
 }
 
-fn create_error(error: CreateTxError) -> BuildError {
+pub(super) fn create_error(error: CreateTxError) -> BuildError {
     match error {
         CreateTxError::CoinSelection(InsufficientFunds { needed, available }) => {
             BuildError::InsufficientFunds {

@@ -8,6 +8,8 @@ use synod_wallet_core::{
     text::grouped,
 };
 
+use super::stake;
+
 /// Renders a review.
 pub fn render(review: &Review) -> String {
     let mut text = format!("transaction  {}\n", review.txid);
@@ -32,6 +34,8 @@ pub fn render(review: &Review) -> String {
             Role::Payment => "pays       ".to_owned(),
             Role::Change { index } => format!("change {index:<4}"),
             Role::Own { index } => format!("own {index:<7}"),
+            Role::Stake => "locks      ".to_owned(),
+            Role::Registration => "registers  ".to_owned(),
         };
         let target = output
             .address
@@ -43,7 +47,11 @@ pub fn render(review: &Review) -> String {
             format_btc(output.amount_sat)
         );
     }
+    text.push_str(&stake::render(review));
     let _ = writeln!(text, "sent         {}", format_btc(review.sent_sat));
+    if review.locked_sat > 0 {
+        let _ = writeln!(text, "locked       {}", format_btc(review.locked_sat));
+    }
     let _ = writeln!(text, "returned     {}", format_btc(review.returned_sat));
     let _ = writeln!(text, "fee          {}", fee_text(review));
     for finding in &review.findings {
@@ -61,11 +69,7 @@ fn fee_text(review: &Review) -> String {
     let (Some(fee), Some(rate)) = (review.fee_sat, review.fee_rate_sat_per_kvb) else {
         return "unknown: an amount is missing or wrong".to_owned();
     };
-    let sum = if review.sent_sat > 0 {
-        review.sent_sat
-    } else {
-        review.returned_sat
-    };
+    let sum = review.weighed_sat();
     // Hundredths of a percent, without floating point.
     let share = u128::from(fee) * 10_000 / u128::from(sum.max(1));
     format!(
