@@ -105,6 +105,8 @@ pub mod code {
     pub const REQUEST_TIMEOUT: &str = "request-timeout";
     /// The request contradicts the present state.
     pub const CONFLICT: &str = "conflict";
+    /// The sender asks for more than its share.
+    pub const TOO_MANY_REQUESTS: &str = "too-many-requests";
     /// The body is larger than the route takes.
     pub const TOO_LARGE: &str = "body-too-large";
     /// The body has a media type or encoding that the route does not take.

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use synod_api::hex::NodeIdHex;
 use synod_api::p2p::{Handshake, MAX_AGENT};
@@ -9,13 +10,12 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::client::Traffic;
+use crate::clocks::{CLOCK_WARNING_S, offset};
 use crate::member::{MemberError, MemberId, Signed};
 use crate::netgroup::Subscriber;
 use crate::outbox::Outbox;
 use crate::port::NodePort;
-use crate::table::{
-    CLOCK_WARNING_S, Entry, MAX_INBOUND_PER_SUBSCRIBER, NewPeer, Origin, PeerId, PeerTable,
-};
+use crate::table::{Entry, MAX_INBOUND_PER_SUBSCRIBER, NewPeer, Origin, PeerId, PeerTable};
 use crate::url::{PeerUrl, UrlPolicy};
 
 /// Why a greeting is not answered.
@@ -140,7 +140,7 @@ impl<N: NodePort> PeerTable<N> {
             self.forget(id);
         }
         self.note_heard(id);
-        self.warn_of_clock(id);
+        self.note_clock(id);
         Ok(Greeted { id, session })
     }
 
@@ -170,16 +170,25 @@ impl<N: NodePort> PeerTable<N> {
         }
     }
 
-    /// Warns when a peer's clock is far off; the clock itself is never followed (P20).
-    pub(crate) fn warn_of_clock(&self, id: PeerId) {
+    /// Notes what a peer's clock shows; the clock itself is never followed (P20).
+    pub(crate) fn note_clock(&self, id: PeerId) {
         let now = (self.clock)();
         let mut off = None;
         self.update(id, |state| {
             let theirs = state.handshake.as_ref().map(|it| it.time);
-            off = theirs.map(|it| it.abs_diff(now));
+            off = theirs.map(|it| offset(it, now));
+            state.clock_offset_s = off;
         });
-        if let Some(off_s) = off.filter(|it| *it > CLOCK_WARNING_S) {
+        if let Some(off_s) = off.filter(|it| it.unsigned_abs() > CLOCK_WARNING_S) {
             tracing::debug!(peer = id, off_s, "a peer's clock is far off this one's");
+        }
+        let is_off = self.is_clock_off();
+        if self.was_clock_off.swap(is_off, Ordering::Relaxed) != is_off {
+            if is_off {
+                tracing::warn!("this computer's clock is far off those of its peers: check it");
+            } else {
+                tracing::info!("this computer's clock agrees with those of its peers");
+            }
         }
     }
 

@@ -21,6 +21,7 @@ pub mod addresses;
 pub mod budget;
 mod client;
 mod client_error;
+pub mod clocks;
 pub mod compact;
 mod dialer;
 mod discouraged;

@@ -34,6 +34,9 @@ const MAX_WAITING_NEWS: usize = 16;
 /// The most requests in a row for transactions after one announcement.
 const MAX_TRANSACTION_ROUNDS: usize = 64;
 
+/// Points for a claim of more work than the headers that the peer has to show; it is made at
+/// every greeting.
+const EMPTY_CLAIM: u32 = 10;
 /// How far up the parents of an orphan are asked for: no chain in a mempool is longer.
 const MAX_GENERATIONS: usize = 25;
 
@@ -324,7 +327,7 @@ impl<N: NodePort> Session<N> {
         });
         self.table
             .with_outbox(self.id, |outbox| outbox.note_block(best));
-        self.table.warn_of_clock(self.id);
+        self.table.note_clock(self.id);
         Ok(session)
     }
 
@@ -359,8 +362,22 @@ impl<N: NodePort> Session<N> {
             return Ok(());
         };
         let has_more = work > self.table.node.tip().chainwork && !self.lacks_next();
-        if has_more && !self.table.node.knows_block(best).await {
-            self.catch_up().await?;
+        let mut is_doubted = false;
+        if has_more && self.table.node.knows_block(best).await {
+            // Its chain was judged here, and is none.
+            is_doubted = true;
+        } else if has_more {
+            let shown = self.catch_up().await?;
+            is_doubted = !shown && work > self.table.node.tip().chainwork;
+        }
+        self.table
+            .update(self.id, |state| state.is_doubted = is_doubted);
+        if is_doubted && has_more && !self.table.node.knows_block(best).await {
+            self.table.blame(
+                self.id,
+                EMPTY_CLAIM,
+                "it claims more work than its headers have",
+            );
         }
         Ok(())
     }
@@ -475,7 +492,7 @@ impl<N: NodePort> Session<N> {
             };
         }
         match heard {
-            Heard::Behind => self.catch_up().await,
+            Heard::Behind => self.catch_up().await.map(drop),
             Heard::Busy => Err(Trouble::Busy),
             _ => Ok(()),
         }

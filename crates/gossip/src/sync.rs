@@ -28,12 +28,13 @@ pub(crate) const MUTATED_BLOCK: u32 = 100;
 
 impl<N: NodePort> Session<N> {
     /// Asks for headers until the peer has none that are new, then takes part in fetching the
-    /// blocks below them.
-    pub(crate) async fn catch_up(&mut self) -> Result<(), Trouble> {
+    /// blocks below them; says whether it had any.
+    pub(crate) async fn catch_up(&mut self) -> Result<bool, Trouble> {
         let Some(best) = self.read_headers().await? else {
-            return Ok(());
+            return Ok(false);
         };
-        self.download(best).await
+        self.download(best).await?;
+        Ok(true)
     }
 
     /// Returns the best header of the peer that is worth having.

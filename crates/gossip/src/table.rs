@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use synod_api::HashHex;
@@ -42,10 +43,6 @@ pub(crate) const MISBEHAVIOR_LIMIT: u32 = 100;
 /// How long a peer that came by itself may be silent, in milliseconds; sessions greet every
 /// ten seconds.
 pub(crate) const INBOUND_SILENCE_MS: u64 = 60_000;
-/// How far a peer's clock may be off before the operator is warned, in seconds (Core 28: 10
-/// minutes). Consensus time never follows peers.
-pub(crate) const CLOCK_WARNING_S: u64 = 600;
-
 /// The number of a peer while the node runs; never reused.
 pub type PeerId = u64;
 
@@ -96,6 +93,10 @@ pub struct PeerState {
     pub handshake: Option<Handshake>,
     /// When it last answered or asked, in seconds since 1970.
     pub last_seen: Option<u64>,
+    /// How much its clock showed more than this node's at its last greeting, in seconds.
+    pub clock_offset_s: Option<i64>,
+    /// Whether it claims more work than the headers that it has to show.
+    pub is_doubted: bool,
     /// How long its last handshake took, in milliseconds.
     pub latency_ms: Option<u64>,
     /// Points against it; at 100 it is dropped.
@@ -177,6 +178,8 @@ pub struct PeerTable<N: NodePort> {
     pub(crate) announced_policy: UrlPolicy,
     pub(crate) salt: u64,
     pub(crate) members: Option<Arc<Members>>,
+    /// Whether the operator was told that this node's clock is off.
+    pub(crate) was_clock_off: AtomicBool,
     started: Instant,
     peers: Mutex<Peers<N::HeaderSync>>,
     downloads: Mutex<Downloads>,
@@ -242,6 +245,8 @@ impl<S> Peers<S> {
             member: None,
             handshake: None,
             last_seen: None,
+            clock_offset_s: None,
+            is_doubted: false,
             latency_ms: None,
             misbehavior: 0,
             last_error: None,
@@ -365,6 +370,7 @@ impl<N: NodePort> PeerTable<N> {
             },
             salt: parts.salt,
             members: parts.members,
+            was_clock_off: AtomicBool::new(false),
             started: Instant::now(),
             peers: Mutex::default(),
             downloads: Mutex::default(),

@@ -28,6 +28,7 @@ pub mod health;
 mod limits;
 pub mod logging;
 mod metrics;
+mod per_address;
 mod request_id;
 mod secret_file;
 mod server;

@@ -7,6 +7,11 @@ use std::time::Duration;
 pub struct Limits {
     /// Connections at once; further ones wait in the kernel's queue.
     pub max_connections: usize,
+    /// Connections of one address at once (of IPv6, of one /64); further ones are closed.
+    pub max_connections_per_address: usize,
+    /// Whether loopback counts as an address, where proxies and the machine's own services come
+    /// from.
+    pub counts_loopback: bool,
     /// The time for a request's header, also between two requests of a connection.
     pub header_timeout: Duration,
     /// The most bytes of a request's header.
@@ -23,6 +28,8 @@ pub struct Limits {
     pub request_timeout: Duration,
     /// Event streams and long polls at once; further ones are refused with 503.
     pub max_streams: usize,
+    /// Streams and long polls of one address at once; further ones are refused with 429.
+    pub max_streams_per_address: usize,
     /// The time that open requests have to end after a stop was asked for.
     pub grace: Duration,
 }
@@ -31,6 +38,8 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             max_connections: 1024,
+            max_connections_per_address: 256,
+            counts_loopback: false,
             header_timeout: Duration::from_secs(5),
             max_header_bytes: 32 * 1024,
             body_timeout: Duration::from_secs(30),
@@ -39,6 +48,7 @@ impl Default for Limits {
             max_requests: 256,
             request_timeout: Duration::from_secs(60),
             max_streams: 512,
+            max_streams_per_address: 64,
             grace: Duration::from_secs(10),
         }
     }

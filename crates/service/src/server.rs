@@ -20,6 +20,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
+use crate::per_address::{PerAddress, Place};
 use crate::stream::GuardedStream;
 use crate::{Limits, Shutdown};
 
@@ -77,11 +78,17 @@ pub async fn serve(
     listener.local_addr()?;
     let limits = Arc::new(limits);
     let slots = Arc::new(Semaphore::new(limits.max_connections));
+    let places = PerAddress::new(limits.max_connections_per_address, limits.counts_loopback);
     let connections = TaskTracker::new();
     let hard = Shutdown::new();
     loop {
         let Some((stream, peer, slot)) = accept(&listener, &slots, &shutdown).await else {
             break;
+        };
+        // Security: answering would cost what the limit is there to save.
+        let Some(place) = places.take(peer.ip()) else {
+            tracing::debug!(%peer, "an address has too many connections");
+            continue;
         };
         let task = Connection {
             router: router.clone(),
@@ -89,7 +96,7 @@ pub async fn serve(
             soft: shutdown.clone(),
             hard: hard.clone(),
         };
-        connections.spawn(task.run(stream, peer, slot));
+        connections.spawn(task.run(stream, peer, (slot, place)));
     }
     drop(listener);
     connections.close();
@@ -138,8 +145,8 @@ struct Connection {
 }
 
 impl Connection {
-    async fn run(self, stream: TcpStream, peer: SocketAddr, slot: OwnedSemaphorePermit) {
-        let _slot = slot;
+    async fn run(self, stream: TcpStream, peer: SocketAddr, held: (OwnedSemaphorePermit, Place)) {
+        let _held = held;
         let Ok(local) = stream.local_addr() else {
             return;
         };

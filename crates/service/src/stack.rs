@@ -1,11 +1,12 @@
 //! What happens to every request before and after its handler.
 
+use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::body::Body;
-use axum::extract::{MatchedPath, Request, State};
+use axum::extract::{ConnectInfo, MatchedPath, Request, State};
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -16,6 +17,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tracing::Instrument;
 
 use crate::error::{ProblemMark, problem_body};
+use crate::per_address::{PerAddress, Place};
 use crate::request_id::{self, RequestId};
 use crate::{AccessPolicy, ApiError, Limits, Metrics};
 
@@ -154,6 +156,7 @@ fn write_id(response: &mut Response, id: &RequestId, path: &str) {
 #[derive(Clone)]
 pub(crate) struct Gate {
     slots: Arc<Semaphore>,
+    places: Option<Arc<PerAddress>>,
     timeout: Option<Duration>,
 }
 
@@ -161,6 +164,7 @@ impl Gate {
     pub(crate) fn for_requests(limits: &Limits) -> Self {
         Self {
             slots: Arc::new(Semaphore::new(limits.max_requests)),
+            places: None,
             timeout: Some(limits.request_timeout),
         }
     }
@@ -168,7 +172,21 @@ impl Gate {
     pub(crate) fn for_streams(limits: &Limits) -> Self {
         Self {
             slots: Arc::new(Semaphore::new(limits.max_streams)),
+            places: Some(PerAddress::new(
+                limits.max_streams_per_address,
+                limits.counts_loopback,
+            )),
             timeout: None,
+        }
+    }
+
+    /// Takes a place of the request's address, where those are counted; `None` when it has as
+    /// many as it may.
+    fn place(&self, request: &Request) -> Option<Option<Place>> {
+        let address = request.extensions().get::<ConnectInfo<SocketAddr>>();
+        match (&self.places, address) {
+            (Some(places), Some(address)) => places.take(address.0.ip()).map(Some),
+            _ => Some(None),
         }
     }
 
@@ -185,10 +203,20 @@ async fn through(State(gate): State<Gate>, request: Request, next: Next) -> Resp
     let Ok(slot) = Arc::clone(&gate.slots).try_acquire_owned() else {
         return ApiError::overloaded("The service has too many requests at once.").into_response();
     };
+    let Some(place) = gate.place(&request) else {
+        let detail = "This address has too many streams open.";
+        return ApiError::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            code::TOO_MANY_REQUESTS,
+            detail,
+        )
+        .with_retry_after(Duration::from_secs(1))
+        .into_response();
+    };
     let is_head = *request.method() == Method::HEAD;
     match gate.timeout {
         None if is_head => next.run(request).await,
-        None => hold(next.run(request).await, slot),
+        None => hold(next.run(request).await, (slot, place)),
         Some(timeout) => match tokio::time::timeout(timeout, next.run(request)).await {
             Ok(response) => response,
             Err(_) => {
@@ -202,13 +230,13 @@ async fn through(State(gate): State<Gate>, request: Request, next: Next) -> Resp
 }
 
 /// Keeps a slot until the answer's last byte.
-fn hold(response: Response, slot: OwnedSemaphorePermit) -> Response {
+fn hold(response: Response, held: (OwnedSemaphorePermit, Option<Place>)) -> Response {
     if !response.status().is_success() {
         return response;
     }
     let (parts, body) = response.into_parts();
     let stream = body.into_data_stream().map(move |chunk| {
-        let _held = &slot;
+        let _held = &held;
         chunk
     });
     Response::from_parts(parts, Body::from_stream(stream))

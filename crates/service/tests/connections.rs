@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::routing::{get, post};
-use futures_util::stream;
+use futures_util::{StreamExt, stream};
 use support::{PATIENCE, start};
 use synod_service::{App, Limits, RawOrHex};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -130,6 +130,68 @@ async fn connections_past_the_limit_wait_for_a_free_place() {
     first.read_exact(&mut head).await.expect("an answer");
     // The first connection now idles; the second is answered when its time is over.
     assert_eq!(server.get("/ok").await.text(), "ok");
+}
+
+#[tokio::test]
+async fn p11_connections_of_one_address_past_its_limit_are_closed() {
+    let limits = Limits {
+        max_connections_per_address: 2,
+        counts_loopback: true,
+        ..Limits::default()
+    };
+    let server = start(app(ok(), &limits), limits).await;
+    let mut open = Vec::new();
+    for _ in 0..2 {
+        let mut stream = server.connect().await;
+        stream.write_all(REQUEST).await.expect("sent");
+        let mut head = [0; 15];
+        stream.read_exact(&mut head).await.expect("an answer");
+        open.push(stream);
+    }
+    let mut third = server.connect().await;
+    let mut answer = Vec::new();
+    // The connection is closed, whether or not the request was sent before.
+    let _ = third.write_all(REQUEST).await;
+    let _ = timeout(PATIENCE, third.read_to_end(&mut answer))
+        .await
+        .expect("closed in time");
+    assert!(answer.is_empty());
+    // One that ends makes room for another.
+    drop(open.pop());
+    loop {
+        let mut stream = server.connect().await;
+        let _ = stream.write_all(REQUEST).await;
+        let mut head = [0; 15];
+        if stream.read_exact(&mut head).await.is_ok() {
+            assert_eq!(&head, b"HTTP/1.1 200 OK");
+            break;
+        }
+    }
+}
+
+#[tokio::test]
+async fn p11_streams_of_one_address_past_its_limit_are_refused() {
+    let endless = || async {
+        let first = stream::once(async { Ok::<_, std::io::Error>(Bytes::from_static(b"open")) });
+        Body::from_stream(first.chain(stream::pending()))
+    };
+    let limits = Limits {
+        max_streams_per_address: 1,
+        counts_loopback: true,
+        ..Limits::default()
+    };
+    let routes = utoipa_axum::router::OpenApiRouter::new().route("/ok", get(endless));
+    let router = App::new(OpenApi::default(), &limits)
+        .streams(routes)
+        .build();
+    let server = start(router, limits).await;
+    let mut first = server.connect().await;
+    first.write_all(REQUEST).await.expect("sent");
+    let mut head = [0; 15];
+    first.read_exact(&mut head).await.expect("an answer");
+    assert_eq!(&head, b"HTTP/1.1 200 OK");
+    let refused = server.get("/ok").await;
+    assert_eq!(refused.verdict(), (429, "too-many-requests".to_owned()));
 }
 
 /// A server whose one route waits, and the means to see it waiting and to let it go.

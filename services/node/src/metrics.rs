@@ -97,6 +97,11 @@ impl Collector for NodeCollector {
                 count(peers.iter().filter(|it| it.is_connected).count()),
             ),
             (
+                "synod_peers_clock_offset_seconds",
+                "What the clocks of peers show more than this node's, by their median; 0 of too few",
+                self.peers.clock_offset_s().unwrap_or(0),
+            ),
+            (
                 "synod_peers_received_bytes",
                 "Bytes of bodies from the peers of now",
                 bytes(peers.iter().map(|it| it.traffic.received()).sum()),

@@ -18,6 +18,9 @@ pub struct PeerBody {
     pub is_connected: bool,
     /// True when the operator named it; it is never dropped for others.
     pub is_configured: bool,
+    /// How much its clock showed more than this node's at its last greeting, in seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clock_offset_s: Option<i64>,
     /// Its key as a member of a permissioned network.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub member: Option<HashHex>,

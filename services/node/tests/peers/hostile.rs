@@ -175,3 +175,95 @@ async fn p24_another_chain_and_another_version_are_refused_at_the_greeting() {
     two.stop().await;
     node.stop().await;
 }
+
+/// A peer whose clock shows so many seconds more, and that has nothing else to say.
+async fn peer_with_clock(number: u8, off_s: i64) -> String {
+    let greet = move |axum::Json(mut greeting): axum::Json<serde_json::Value>| async move {
+        let now = greeting["time"].as_u64().expect("a time");
+        greeting["time"] = now.saturating_add_signed(off_s).into();
+        greeting["node_id"] = format!("{number:032x}").into();
+        greeting["session"] = "ef".repeat(16).into();
+        axum::Json(greeting)
+    };
+    let stream = || async {
+        let nothing = stream::pending::<Result<Bytes, Infallible>>();
+        (
+            [("content-type", "application/octet-stream")],
+            Body::from_stream(nothing),
+        )
+    };
+    let router = axum::Router::new()
+        .route("/p2p/v1/handshake", post(greet))
+        .route("/p2p/v1/stream", axum::routing::get(stream));
+    serve(router).await
+}
+
+/// The warnings of a node whose peers' clocks show so many seconds more than its own.
+async fn warnings_beside(offsets: &[i64]) -> (Vec<String>, String) {
+    let mut urls = Vec::new();
+    for (number, off_s) in (1..).zip(offsets) {
+        urls.push(peer_with_clock(number, *off_s).await);
+    }
+    let urls: Vec<&str> = urls.iter().map(String::as_str).collect();
+    let node = start_with_peers(&urls).await;
+    until(async || {
+        let peers = node.peers().await;
+        peers.iter().filter(|it| it["is_connected"] == true).count() == offsets.len()
+    })
+    .await;
+    let warnings = node.client.chain().await.expect("the chain").warnings;
+    let metrics = node.metrics().await;
+    node.stop().await;
+    let line = metrics
+        .lines()
+        .find(|it| it.starts_with("synod_peers_clock_offset_seconds "));
+    (warnings, line.expect("the metric").to_owned())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p20_a_clock_that_most_peers_disagree_with_is_a_warning() {
+    let (warnings, metric) = warnings_beside(&[4200, 4200, 0]).await;
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    assert!(warnings[0].contains("date and time"), "{warnings:?}");
+    assert_eq!(metric, "synod_peers_clock_offset_seconds 4200");
+    let (warnings, _) = warnings_beside(&[-4200, -660, -5]).await;
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    // Within ten minutes, one that is off among three, and two alone are none.
+    for offsets in [&[590, 595, -4200][..], &[i64::MAX, 0, 0], &[4200, 4200]] {
+        let (warnings, _) = warnings_beside(offsets).await;
+        assert_eq!(warnings, Vec::<String>::new(), "{offsets:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p02_a_peer_that_claims_work_without_headers_is_doubted_and_does_not_hold_up_the_node() {
+    let nothing = || async {
+        (
+            [("content-type", "application/octet-stream")],
+            Vec::<u8>::new(),
+        )
+    };
+    let stream = || async {
+        let nothing = stream::pending::<Result<Bytes, Infallible>>();
+        (
+            [("content-type", "application/octet-stream")],
+            Body::from_stream(nothing),
+        )
+    };
+    let router = axum::Router::new()
+        .route("/p2p/v1/handshake", post(boast))
+        .route("/p2p/v1/headers", post(nothing))
+        .route("/p2p/v1/stream", axum::routing::get(stream));
+    let url = serve(router).await;
+    let node = start_with_peers(&[&url]).await;
+    until(async || {
+        let peer = node.peers().await.remove(0);
+        let why = peer["last_error"].as_str().unwrap_or_default().to_owned();
+        why.contains("claims more work") && peer["misbehavior"].as_u64() >= Some(10)
+    })
+    .await;
+    let chain = node.client.chain().await.expect("the chain");
+    assert!(!chain.initial_sync, "nobody has more to show");
+    assert_eq!(node.mine(1).await.len(), 1);
+    node.stop().await;
+}

@@ -1,7 +1,7 @@
 //! Building payments: recipients, coin selection, change, replacement. The result is always a PSBT.
 
 use bdk_wallet::{
-    bitcoin::{Address, Amount, FeeRate, OutPoint, Psbt, Txid},
+    bitcoin::{Address, Amount, FeeRate, OutPoint, Psbt, Txid, absolute::LockTime},
     coin_selection::InsufficientFunds,
     error::{BuildFeeBumpError, CreateTxError},
 };
@@ -119,7 +119,7 @@ pub struct Payment {
 
 impl Wallet {
     /// Builds a payment. Change goes to a new change address; the transaction may be replaced
-    /// (BIP125) and its lock time is the current height, so that miners gain nothing by going back.
+    /// (BIP125) and its lock time is the current height or a little less.
     ///
     /// # Errors
     /// See [`BuildError`].
@@ -134,8 +134,15 @@ impl Wallet {
         }
         let mut excluded = self.unspendable_coins();
         excluded.extend(&payment.reserved);
+        // Without randomness the lock is the current height, which is never wrong.
+        let mut dice = [0xff; 2];
+        let _ = getrandom::fill(&mut dice);
+        let lock = LockTime::from_height(lock_height(self.height(), dice));
         let mut builder = self.inner_mut().build_tx();
         builder.fee_rate(payment.fee_rate).unspendable(excluded);
+        if let Ok(lock) = lock {
+            builder.nlocktime(lock);
+        }
         for recipient in &payment.recipients {
             let script = recipient.address.script_pubkey();
             match recipient.amount {
@@ -186,6 +193,22 @@ impl Wallet {
     }
 }
 
+/// The most blocks that a lock time lies back.
+const MAX_LOCKED_BACK: u32 = 100;
+
+/// Returns the height that a payment is locked to (attack M11: a miner that goes back to take the
+/// fees of blocks could not take this one with them). One in ten lies a little back, so that
+/// those which really wait, for a signature or a node, do not stand out (Core 28:
+/// `DiscourageFeeSniping`).
+fn lock_height(tip: u32, dice: [u8; 2]) -> u32 {
+    let [chance, back] = dice;
+    if u32::from(chance) * 10 < 256 {
+        tip.saturating_sub(u32::from(back) % MAX_LOCKED_BACK)
+    } else {
+        tip
+    }
+}
+
 pub(super) fn create_error(error: CreateTxError) -> BuildError {
     match error {
         CreateTxError::CoinSelection(InsufficientFunds { needed, available }) => {
@@ -214,5 +237,23 @@ fn bump_error(error: BuildFeeBumpError) -> BuildError {
         BuildFeeBumpError::TransactionConfirmed(txid) => BuildError::Confirmed(txid),
         BuildFeeBumpError::IrreplaceableTransaction(txid) => BuildError::NotReplaceable(txid),
         other => BuildError::Other(other.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn m11_nine_of_ten_payments_are_locked_to_the_tip_and_none_above_it() {
+        let mut back = 0;
+        for chance in 0..=u8::MAX {
+            let heights = (0..=u8::MAX).map(|it| lock_height(1000, [chance, it]));
+            let heights: Vec<u32> = heights.collect();
+            assert!(heights.iter().all(|it| (901..=1000).contains(it)));
+            back += u32::from(heights.iter().any(|it| *it < 1000));
+        }
+        assert_eq!(back, 26, "of 256");
+        assert_eq!(lock_height(5, [0, 99]), 0);
     }
 }

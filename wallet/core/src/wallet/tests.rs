@@ -281,3 +281,16 @@ fn a_replacement_pays_more_and_spends_the_same_coin() {
     let unknown = wallet.build_bump(Txid::all_zeros(), rate, &[]).map(|_| ());
     assert_eq!(unknown.map_err(|e| e.code()), Err("tx-unknown"));
 }
+
+#[test]
+fn m11_a_payment_is_locked_to_the_tip_or_a_little_below() {
+    let mut wallet = funded(ScriptKind::Wpkh, &[50_000]);
+    for _ in 0..20 {
+        let psbt = pay(&mut wallet, 10_000).expect("a payment");
+        let lock = psbt.unsigned_tx.lock_time;
+        assert!(lock.is_block_height());
+        assert!(lock.to_consensus_u32() <= wallet.height(), "{lock}");
+        // A lock only counts where a sequence number is not final.
+        assert!(psbt.unsigned_tx.is_lock_time_enabled());
+    }
+}

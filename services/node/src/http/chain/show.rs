@@ -70,7 +70,7 @@ fn status(state: &AppState) -> ChainStatus {
         snapshot: snapshot(state),
         mempool_count: read(state).len() as u64,
         peer_count: state.peers.connected() as u64,
-        warnings: warnings::active(view.unknown_rules),
+        warnings: warnings(state, &view),
     }
 }
 
@@ -84,15 +84,25 @@ fn snapshot(state: &AppState) -> Option<SnapshotStatus> {
     })
 }
 
+fn warnings(state: &AppState, view: &View) -> Vec<String> {
+    let mut sentences = warnings::active(view.unknown_rules);
+    if state.peers.is_clock_off() {
+        let sentence = "This computer's date and time appear to be more than 10 minutes off those of its peers";
+        sentences.push(sentence.to_owned());
+    }
+    sentences
+}
+
 /// Says whether a peer that this node chose has a chain of more work. The age of the tip says
-/// nothing: a network may rest for a day; nor do strangers, who may claim what they like.
+/// nothing: a network may rest for a day; nor do strangers, who may claim what they like, and
+/// those who have no headers to show for it.
 fn is_behind(state: &AppState, view: &View) -> bool {
     let own = NumberHex::from_bytes(view.chainwork.to_be_bytes());
     let mut connected = state
         .peers
         .list()
         .into_iter()
-        .filter(|peer| peer.is_connected && !peer.is_inbound());
+        .filter(|peer| peer.is_connected && !peer.is_inbound() && !peer.is_doubted);
     connected.any(|peer| {
         peer.handshake
             .is_some_and(|handshake| handshake.chainwork > own)

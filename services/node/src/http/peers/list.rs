@@ -51,6 +51,7 @@ pub(super) fn body(peer: PeerState) -> PeerBody {
         },
         is_connected: peer.is_connected,
         is_configured: peer.is_configured(),
+        clock_offset_s: peer.clock_offset_s,
         member: peer.member.map(|it| HashHex::from_bytes(it.0)),
         agent: theirs.map(|it| it.agent.clone()),
         height: theirs.map(|it| it.height),
