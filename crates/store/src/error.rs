@@ -163,6 +163,17 @@ pub enum OpenError {
     /// The file is something else.
     #[error("{0} is not a database of a Synod node")]
     NotADatabase(PathBuf),
+    /// The first page is gone, and with it the way to all others.
+    #[error(
+        "the database {path} has lost its beginning, and {commits} commits were acknowledged: put a \
+         copy in its place, or remove the data directory and fetch the chain anew"
+    )]
+    LostBeginning {
+        /// The file.
+        path: PathBuf,
+        /// How many commits were acknowledged, as far as that can be read.
+        commits: u64,
+    },
     /// Commits that were acknowledged are not there: a truncated log, or an old copy.
     #[error(
         "the database stands at commit {found} (height {found_height}) but commit {marked} \

@@ -34,6 +34,7 @@ mod row;
 mod state;
 mod statement;
 mod tally;
+mod unfinished;
 mod verify;
 mod writer;
 

@@ -21,6 +21,7 @@ use crate::reader::Reader;
 use crate::rebuild;
 use crate::row::Columns;
 use crate::state::ChainState;
+use crate::unfinished;
 use crate::writer::Writer;
 
 static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/node");
@@ -106,6 +107,7 @@ impl Store {
     ) -> Result<Self, OpenError> {
         let directory = Arc::new(DataDirectory::lock(directory)?);
         rebuild::finish(&directory)?;
+        unfinished::discard(&directory)?;
         let path = directory.prepare_database()?;
         let base = SqliteConnectOptions::new().filename(&path);
         check_kind(&path, &base).await?;
