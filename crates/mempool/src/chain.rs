@@ -235,7 +235,7 @@ impl Mempool {
 
 /// Verifies one after the other, on the calling thread.
 pub(crate) fn verify_here(prepared: Vec<Prepared>) -> Vec<Result<Verified, Rejected>> {
-    prepared.into_iter().map(Prepared::verify).collect()
+    Prepared::verify_together(prepared)
 }
 
 /// Says whether an entry's coins may be others after a reorganisation from `fork` on, or its

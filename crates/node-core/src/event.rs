@@ -1,6 +1,6 @@
 //! What happened in a node, in order.
 
-use synod_primitives::{BlockHash, Height, Txid, Wtxid};
+use synod_primitives::{BlockHash, Header, Height, Txid, Wtxid};
 
 /// A change that others may want to follow.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -11,6 +11,10 @@ pub enum Event {
         hash: BlockHash,
         /// Its height.
         height: Height,
+        /// Its header.
+        header: Header,
+        /// Its transactions, the coinbase transaction included.
+        transaction_count: u32,
     },
     /// The tip left the active chain.
     BlockDisconnected {

@@ -13,6 +13,7 @@ mod checks;
 mod coins;
 mod engine_memory;
 mod event;
+mod extend;
 mod feed;
 mod header_sync;
 mod memory;

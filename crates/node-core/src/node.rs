@@ -181,7 +181,7 @@ impl Node {
     }
 
     /// Brings the mempool after the chain and notes what happened.
-    fn follow(&mut self, change: &TipChange, now: u64) -> Result<(), StorageError> {
+    pub(crate) fn follow(&mut self, change: &TipChange, now: u64) -> Result<(), StorageError> {
         if !change.is_empty() {
             self.follow_tip(change, now)?;
         }
@@ -214,9 +214,12 @@ impl Node {
                 confirmed.extend(block.transactions().iter().map(Transaction::txid));
             }
             height += 1;
+            let count = u32::try_from(block.transactions().len());
             self.events.push(Event::BlockConnected {
                 hash: *hash,
                 height: height.into(),
+                header: *block.header(),
+                transaction_count: count.expect("a block fits memory"),
             });
         }
         write(&self.waiting).refused.clear();

@@ -48,6 +48,11 @@ impl PreparedBlock {
         }))
     }
 
+    /// Takes a block that was made here and leaves the checks for later.
+    pub(crate) fn made(block: Arc<Block>) -> Self {
+        Self(Ok(Candidate::unchecked(block)))
+    }
+
     /// Borrows the block, if the bytes are one.
     #[must_use]
     pub fn block(&self) -> Option<&Block> {

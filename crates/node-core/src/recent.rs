@@ -10,7 +10,7 @@ use synod_primitives::{Block, BlockHash};
 /// The most bytes of decoded blocks held, as encoded; the oldest leave first.
 pub(crate) const MAX_RECENT_BYTES: usize = 16 << 20;
 /// The most decoded blocks held.
-pub(crate) const MAX_RECENT_BLOCKS: usize = 256;
+pub(crate) const MAX_RECENT_BLOCKS: usize = 1024;
 
 /// A short memory of decoded blocks.
 #[derive(Debug, Default)]

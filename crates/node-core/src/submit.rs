@@ -47,6 +47,22 @@ impl Chain {
         })
     }
 
+    /// Takes in a block that was made here, on the tip, without making it durable.
+    pub(crate) fn take_in_made(
+        &mut self,
+        block: Arc<Block>,
+        now: u64,
+        cache: &dyn SignatureCache,
+    ) -> Result<Result<Accepted, Refusal>, StorageError> {
+        self.agreement.now = Millis::from_seconds(now);
+        let taken = self.take_in(PreparedBlock::made(block), now, cache)?;
+        Ok(match taken {
+            Ok(Step::Settled(accepted)) => Ok(accepted),
+            Ok(Step::Stored(id)) => self.verdict(id),
+            Err(refusal) => Err(refusal),
+        })
+    }
+
     fn take_in(
         &mut self,
         block: PreparedBlock,

@@ -12,6 +12,9 @@ use crate::node::{Node, context, read, write};
 use crate::storage::StorageError;
 use crate::waiting::CLIENTS;
 
+/// So many transactions at least are verified together where there are more.
+const MIN_VERIFIED_TOGETHER: usize = 8;
+
 /// A transaction that somebody sent.
 #[derive(Clone, Debug)]
 pub struct Offer {
@@ -328,12 +331,28 @@ pub(crate) fn verify_all(
     chain: &Chain,
     prepared: Vec<Prepared>,
 ) -> Vec<Result<Verified, Rejected>> {
-    if prepared.len() < 2 || chain.settings.threads < 2 {
-        return prepared.into_iter().map(Prepared::verify).collect();
+    let threads = chain.settings.threads;
+    if prepared.len() < 2 || threads < 2 {
+        return Prepared::verify_together(prepared);
     }
-    chain
-        .pool
-        .install(|| prepared.into_par_iter().map(Prepared::verify).collect())
+    // Several parts for each thread, as some transactions take far longer than others; not so
+    // small that nothing is left to judge together.
+    let part = prepared
+        .len()
+        .div_ceil(threads * 4)
+        .max(MIN_VERIFIED_TOGETHER);
+    let mut rest = prepared;
+    let mut parts = Vec::new();
+    while !rest.is_empty() {
+        let after = rest.split_off(part.min(rest.len()));
+        parts.push(std::mem::replace(&mut rest, after));
+    }
+    let verified = || {
+        parts
+            .into_par_iter()
+            .flat_map_iter(Prepared::verify_together)
+    };
+    chain.pool.install(|| verified().collect())
 }
 
 /// A mempool that a reorganisation is worked out on while readers see the one before.

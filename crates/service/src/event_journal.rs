@@ -64,12 +64,12 @@ impl Journal {
         Ok((journal, lines))
     }
 
-    /// Appends a line; begins a new file when this one has `max_lines` or `max_bytes`.
-    pub(crate) fn append(
+    /// Appends lines in one write; begins a new file before when this one has `max_lines` or
+    /// `max_bytes`.
+    pub(crate) fn append<'l>(
         &mut self,
-        line: &Line,
-        max_lines: usize,
-        max_bytes: u64,
+        lines: impl Iterator<Item = LineRef<'l>>,
+        (max_lines, max_bytes): (usize, u64),
     ) -> io::Result<()> {
         if self.lines >= max_lines || self.bytes >= max_bytes {
             let current = self.directory.join(CURRENT);
@@ -81,9 +81,12 @@ impl Journal {
             self.file = options.open(&current)?;
             (self.lines, self.bytes) = (0, 0);
         }
-        let text = encode(line);
+        let mut text = String::new();
+        for line in lines {
+            encode_into(&mut text, &line);
+            self.lines += 1;
+        }
         self.file.write_all(text.as_bytes())?;
-        self.lines += 1;
         self.bytes += text.len() as u64;
         Ok(())
     }
@@ -111,15 +114,25 @@ impl Journal {
     }
 }
 
-fn encode(line: &Line) -> String {
-    let Line {
+/// An event that is to become a line.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct LineRef<'l> {
+    pub(crate) id: u64,
+    pub(crate) topic: &'l str,
+    pub(crate) name: &'l str,
+    pub(crate) json: &'l str,
+}
+
+fn encode_into(text: &mut String, line: &LineRef<'_>) {
+    let LineRef {
         id,
         topic,
         name,
         json,
     } = line;
     let rest = format!("{id} {topic} {name} {json}");
-    format!("{:016x} {rest}\n", XxHash3_64::oneshot(rest.as_bytes()))
+    let checksum = XxHash3_64::oneshot(rest.as_bytes());
+    text.push_str(&format!("{checksum:016x} {rest}\n"));
 }
 
 fn decode(text: &[u8]) -> Option<Line> {
@@ -178,6 +191,21 @@ mod tests {
         }
     }
 
+    fn written(line: &Line) -> LineRef<'_> {
+        LineRef {
+            id: line.id,
+            topic: &line.topic,
+            name: &line.name,
+            json: &line.json,
+        }
+    }
+
+    fn encode(line: &Line) -> String {
+        let mut text = String::new();
+        encode_into(&mut text, &written(line));
+        text
+    }
+
     fn ids(lines: &[Line]) -> Vec<u64> {
         lines.iter().map(|line| line.id).collect()
     }
@@ -185,7 +213,7 @@ mod tests {
     fn append(journal: &mut Journal, ids: std::ops::RangeInclusive<u64>) {
         for id in ids {
             journal
-                .append(&line(id), 4, 1 << 20)
+                .append([written(&line(id))].into_iter(), (4, 1 << 20))
                 .expect("the disk works");
         }
     }
@@ -201,6 +229,23 @@ mod tests {
         append(&mut journal, 5..=10);
         let (_, lines) = Journal::open(folder.path()).expect("old");
         assert_eq!(ids(&lines), [5, 6, 7, 8, 9, 10]);
+    }
+
+    #[test]
+    fn lines_of_one_write_are_lines_of_their_own() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (mut journal, _) = Journal::open(folder.path()).expect("new");
+        let lines: Vec<Line> = (1..=9).map(line).collect();
+        for part in lines.chunks(3) {
+            journal
+                .append(part.iter().map(written), (4, 1 << 20))
+                .expect("the disk works");
+        }
+        // The limit is looked at before each write: six lines, then three.
+        let (_, read) = Journal::open(folder.path()).expect("old");
+        assert_eq!(read, lines);
+        let current = fs::read_to_string(folder.path().join(CURRENT)).expect("there");
+        assert_eq!(current.lines().count(), 3);
     }
 
     #[test]

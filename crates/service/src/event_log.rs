@@ -16,7 +16,7 @@ use futures_util::{StreamExt, stream};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
-use crate::event_journal::{Journal, Line};
+use crate::event_journal::{Journal, LineRef};
 use crate::{ApiError, Query, Shutdown};
 
 /// The most bytes of all events that are kept for readers to resume.
@@ -98,18 +98,18 @@ impl Ring {
         }
     }
 
-    /// Writes an entry into the journal, before any reader can see it.
-    fn write(&mut self, entry: &Entry, capacity: usize) {
+    /// Writes entries into the journal, before any reader can see them.
+    fn write(&mut self, entries: &[Entry], capacity: usize) {
         let Some(mut journal) = self.journal.take() else {
             return;
         };
-        let line = Line {
+        let lines = entries.iter().map(|entry| LineRef {
             id: entry.id,
-            topic: entry.topic.clone().into_owned(),
-            name: entry.name.clone().into_owned(),
-            json: entry.json.to_string(),
-        };
-        match journal.append(&line, capacity, MAX_BYTES as u64) {
+            topic: &entry.topic,
+            name: &entry.name,
+            json: &entry.json,
+        });
+        match journal.append(lines, (capacity, MAX_BYTES as u64)) {
             Ok(()) => self.journal = Some(journal),
             Err(error) => {
                 // Correctness: a journal with a hole would let readers miss events after a
@@ -261,7 +261,7 @@ impl EventLog {
             name: "start".into(),
             json: "null".into(),
         };
-        ring.write(&beginning, capacity);
+        ring.write(std::slice::from_ref(&beginning), capacity);
         ring.push(beginning, capacity);
         Ok((Self::of(ring, capacity), past))
     }
@@ -290,20 +290,46 @@ impl EventLog {
         name: &'static str,
         build: impl FnOnce(u64) -> T,
     ) -> Result<u64, serde_json::Error> {
+        let (mut build, mut given) = (Some(build), 0);
+        self.publish_all(std::iter::once((topic, name, ())), |id, ()| {
+            given = id;
+            build.take().map(|build| build(id))
+        })?;
+        Ok(given)
+    }
+
+    /// Adds several events; readers see all of them at once.
+    ///
+    /// `events` are their topics and names with what `build` makes their bodies of.
+    ///
+    /// # Errors
+    /// A body is not JSON; nothing is added then.
+    pub fn publish_all<K, T: Serialize>(
+        &self,
+        events: impl Iterator<Item = (&'static str, &'static str, K)>,
+        mut build: impl FnMut(u64, K) -> T,
+    ) -> Result<(), serde_json::Error> {
         let mut ring = self.lock();
-        let id = ring.newest_id + 1;
-        let json: Arc<str> = serde_json::to_string(&build(id))?.into();
-        let entry = Entry {
-            id,
-            topic: topic.into(),
-            name: name.into(),
-            json,
+        let ids = ring.newest_id + 1..;
+        let entries = ids.zip(events).map(|(id, (topic, name, content))| {
+            Ok(Entry {
+                id,
+                topic: topic.into(),
+                name: name.into(),
+                json: serde_json::to_string(&build(id, content))?.into(),
+            })
+        });
+        let entries: Vec<Entry> = entries.collect::<Result<_, serde_json::Error>>()?;
+        let Some(last) = entries.last().map(|entry| entry.id) else {
+            return Ok(());
         };
-        ring.write(&entry, self.shared.capacity);
-        ring.push(entry, self.shared.capacity);
+        ring.write(&entries, self.shared.capacity);
+        for entry in entries {
+            ring.push(entry, self.shared.capacity);
+        }
         drop(ring);
-        self.shared.newest.send_replace(id);
-        Ok(id)
+        self.shared.newest.send_replace(last);
+        Ok(())
     }
 
     /// Returns the id of the newest event.

@@ -4,21 +4,17 @@ use bytes::Bytes;
 use synod_node_core::{BlockTemplate, Durability, FoundWork, Node, Refusal, StorageError};
 use synod_primitives::{Block, BlockHash, Script};
 
-/// Mines a block on the tip and takes it in.
+/// Mines blocks on the tip and takes them in, all durable when it returns; returns their hashes.
 ///
 /// # Errors
 /// Storage failed. A refusal would be a bug of the template and is returned inside.
-pub fn mine_one(
+pub fn mine(
     node: &mut Node,
+    count: u32,
     script: &Script,
     now: u64,
-    durability: Durability,
-) -> Result<Result<BlockHash, Refusal>, StorageError> {
-    let block = search(&node.template(script.clone(), now));
-    let verdict = node
-        .submit_blocks(&[block.raw().clone()], now, durability)?
-        .pop();
-    Ok(verdict.map_or(Ok(block.hash()), |it| it.map(|accepted| accepted.hash)))
+) -> Result<Result<Vec<BlockHash>, Refusal>, StorageError> {
+    node.extend(count, script, (now, Durability::Synced), &search)
 }
 
 /// Mines until the chain has a height, the blocks one second apart from `start` on where the

@@ -40,34 +40,151 @@ impl SignatureChecks for Replaying {
     }
 }
 
-/// Verifies all scripts of a transaction, which spends these outputs.
-pub(super) fn verify(
-    transaction: &Transaction,
-    spent_outputs: &[TxOut],
-    block_flags: Flags,
-    has_stake: bool,
-) -> Result<(), Rejected> {
-    let context = SpendContext::new(transaction, spent_outputs.to_vec());
-    let mut recording = Recording::default();
-    for (index, spent) in spent_outputs.iter().enumerate() {
-        let flags = policy_flags(spent, has_stake);
-        verify_input(&context, index, flags, &mut recording)
-            .map_err(|error| refusal(&context, index, error))?;
+/// Judges at once what has to be, queues all others, and keeps what was asked.
+struct Queueing<'q> {
+    queue: &'q mut Vec<Check>,
+    /// The verdicts; none for what was queued.
+    verdicts: Vec<(Check, Option<bool>)>,
+}
+
+impl SignatureChecks for Queueing<'_> {
+    fn check(&mut self, check: Check) -> bool {
+        let verdict = synod_sigcheck::verify(&check);
+        self.verdicts.push((check, Some(verdict)));
+        verdict
     }
-    let mut replaying = Replaying {
-        recorded: recording.verdicts.into_iter(),
-    };
-    for index in 0..spent_outputs.len() {
-        verify_input(&context, index, block_flags, &mut replaying).map_err(|error| {
-            Rejected::Script {
-                input: input_number(index),
-                error,
-                is_mandatory: true,
-                is_witness_stripped: false,
+
+    fn defer(&mut self, check: Check) -> bool {
+        self.queue.push(check.clone());
+        self.verdicts.push((check, None));
+        true
+    }
+}
+
+/// Gives verdicts as [`Replaying`] does; what was not asked in the same order is queued.
+struct ReplayingQueue<'q> {
+    queue: &'q mut Vec<Check>,
+    recorded: std::vec::IntoIter<(Check, Option<bool>)>,
+}
+
+impl SignatureChecks for ReplayingQueue<'_> {
+    fn check(&mut self, check: Check) -> bool {
+        match self.recorded.next() {
+            Some((recorded, Some(verdict))) if recorded == check => verdict,
+            // Also what is queued, where its verdict is needed now.
+            _ => synod_sigcheck::verify(&check),
+        }
+    }
+
+    fn defer(&mut self, check: Check) -> bool {
+        match self.recorded.next() {
+            Some((recorded, known)) if recorded == check => known.unwrap_or(true),
+            _ => {
+                self.queue.push(check);
+                true
             }
-        })?;
+        }
     }
-    Ok(())
+}
+
+/// A transaction's scripts, with the outputs that it spends.
+#[derive(Clone, Copy)]
+pub(super) struct Scripts<'t> {
+    pub(super) transaction: &'t Transaction,
+    pub(super) spent_outputs: &'t [TxOut],
+    /// The flags of the next block.
+    pub(super) block_flags: Flags,
+    /// Whether the chain has stake.
+    pub(super) has_stake: bool,
+}
+
+impl Scripts<'_> {
+    /// Verifies all scripts.
+    pub(super) fn verify(&self) -> Result<(), Rejected> {
+        let spent_outputs = self.spent_outputs;
+        let context = SpendContext::new(self.transaction, spent_outputs.to_vec());
+        let mut recording = Recording::default();
+        for (index, spent) in spent_outputs.iter().enumerate() {
+            let flags = policy_flags(spent, self.has_stake);
+            verify_input(&context, index, flags, &mut recording)
+                .map_err(|error| refusal(&context, index, error))?;
+        }
+        let mut replaying = Replaying {
+            recorded: recording.verdicts.into_iter(),
+        };
+        for index in 0..spent_outputs.len() {
+            verify_input(&context, index, self.block_flags, &mut replaying).map_err(|error| {
+                Rejected::Script {
+                    input: input_number(index),
+                    error,
+                    is_mandatory: true,
+                    is_witness_stripped: false,
+                }
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Verifies all scripts but the checks that it puts into the queue; false when a script fails.
+    ///
+    /// Correctness: the scripts are valid if and only if this is true and all those checks hold
+    /// ([`SignatureChecks::defer`]).
+    fn verify_queueing(&self, queue: &mut Vec<Check>) -> bool {
+        let context = SpendContext::new(self.transaction, self.spent_outputs.to_vec());
+        let mut queueing = Queueing {
+            queue,
+            verdicts: Vec::new(),
+        };
+        for (index, spent) in self.spent_outputs.iter().enumerate() {
+            let flags = policy_flags(spent, self.has_stake);
+            if verify_input(&context, index, flags, &mut queueing).is_err() {
+                return false;
+            }
+        }
+        let mut replaying = ReplayingQueue {
+            recorded: queueing.verdicts.into_iter(),
+            queue: queueing.queue,
+        };
+        (0..self.spent_outputs.len())
+            .all(|index| verify_input(&context, index, self.block_flags, &mut replaying).is_ok())
+    }
+}
+
+/// Verifies the scripts of many transactions; their signatures are judged together, which costs
+/// less than half. What fails is verified once more by itself, for its own error.
+pub(super) fn verify_together(all: &[Scripts<'_>]) -> Vec<Result<(), Rejected>> {
+    let mut queue = Vec::new();
+    // For each transaction where its checks end in the queue; none when a script failed.
+    let mut ends = Vec::with_capacity(all.len());
+    for scripts in all {
+        let start = queue.len();
+        if scripts.verify_queueing(&mut queue) {
+            ends.push(Some(queue.len()));
+        } else {
+            queue.truncate(start);
+            ends.push(None);
+        }
+    }
+    let mut failing = first_failing(&queue, 0);
+    let judge = |(scripts, end): (&Scripts<'_>, Option<usize>)| {
+        let Some(end) = end else {
+            return scripts.verify();
+        };
+        if failing.is_none_or(|at| at >= end) {
+            return Ok(());
+        }
+        // Security: what comes before a failure is not judged again, so that failures do not
+        // multiply the work.
+        failing = first_failing(&queue, end);
+        scripts.verify()
+    };
+    all.iter().zip(ends).map(judge).collect()
+}
+
+/// Judges the checks from `start` on; returns the place of the first that fails.
+fn first_failing(queue: &[Check], start: usize) -> Option<usize> {
+    let failed = synod_sigcheck::verify_batch(&queue[start..]).err();
+    failed.map(|index| start + index)
 }
 
 /// Returns the flags of policy. Stake outputs are no unknown witness programs to a chain that has

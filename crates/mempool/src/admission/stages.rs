@@ -4,7 +4,8 @@ use synod_primitives::Transaction;
 use synod_script::Flags;
 
 use super::candidate::Candidate;
-use super::{Accepted, Options, scripts};
+use super::scripts::{self, Scripts};
+use super::{Accepted, Options};
 use crate::rejected::Rejected;
 
 /// In which way a transaction comes (Core: `ATMPArgs`).
@@ -90,13 +91,41 @@ impl Prepared {
     /// [`Rejected::Script`]; [`Rejected::MaxFeeExceeded`], which counts after it as in Core.
     pub fn verify(self) -> Result<Verified, Rejected> {
         if !self.is_verified {
-            let Candidate {
-                transaction,
-                spent_outputs,
-                ..
-            } = &self.candidate;
-            scripts::verify(transaction, spent_outputs, self.flags, self.has_stake)?;
+            self.scripts().verify()?;
         }
+        self.check_max_fee()
+    }
+
+    /// Verifies the scripts of several transactions as [`Prepared::verify`] does, which takes less
+    /// time than one after the other; the results are in their order.
+    #[must_use]
+    pub fn verify_together(prepared: Vec<Self>) -> Vec<Result<Verified, Rejected>> {
+        let unverified = prepared.iter().filter(|it| !it.is_verified);
+        let scripts: Vec<Scripts<'_>> = unverified.map(Self::scripts).collect();
+        let mut verdicts = scripts::verify_together(&scripts).into_iter();
+        let verdicts: Vec<Result<(), Rejected>> = prepared
+            .iter()
+            .map(|it| match it.is_verified {
+                true => Ok(()),
+                false => verdicts.next().expect("one for each that is not verified"),
+            })
+            .collect();
+        let pairs = prepared.into_iter().zip(verdicts);
+        pairs
+            .map(|(prepared, verdict)| verdict.and_then(|()| prepared.check_max_fee()))
+            .collect()
+    }
+
+    fn scripts(&self) -> Scripts<'_> {
+        Scripts {
+            transaction: &self.candidate.transaction,
+            spent_outputs: &self.candidate.spent_outputs,
+            block_flags: self.flags,
+            has_stake: self.has_stake,
+        }
+    }
+
+    fn check_max_fee(self) -> Result<Verified, Rejected> {
         if let Some(limit) = self.options.max_fee_rate {
             let cost = &self.candidate.cost;
             let (fee_sat, limit_sat) = (cost.fee.sat(), limit.fee_for(cost.vsize));

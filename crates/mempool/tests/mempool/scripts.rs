@@ -255,3 +255,90 @@ fn real_signatures_are_verified() {
     assert!(admitted.is_err());
     assert!(!pool.is_verified(&spoilt.wtxid(), flags));
 }
+
+/// Spends a coin of one key of two by the second key's signature, so that a trial fails first.
+fn by_the_second_key(chain: &mut Chain, spoils: bool) -> Transaction {
+    let keys = [7, 9].map(|secret| SigningKey::from_slice(&[secret; 32]).expect("a secret key"));
+    let public = keys
+        .each_ref()
+        .map(|key| key.verifying_key().to_sec1_point(true));
+    let script = [
+        &[0x51, 33][..],
+        public[0].as_bytes(),
+        &[33],
+        public[1].as_bytes(),
+        &[0x52, 0xae],
+    ]
+    .concat();
+    let script_pubkey = p2wsh(&sha256(&script));
+    let coin = chain.fund_with(COIN, script_pubkey.as_bytes(), false, chain.height());
+    let mut draft = Draft::new(&[coin], &[COIN - 5_000]);
+    let unsigned = draft.clone().build();
+    let spent = TxOut {
+        value: Amount::from_sat(COIN),
+        script_pubkey,
+    };
+    let context = SpendContext::new(&unsigned, vec![spent]);
+    let mut digest = segwit_v0_sighash(&context, 0, &script, 1);
+    digest[0] ^= u8::from(spoils);
+    let signature: Signature = keys[1].sign_prehash(&digest).expect("a digest");
+    let mut der = signature.normalize_s().to_der().as_bytes().to_vec();
+    der.push(1);
+    draft.inputs[0].witness = Witness::from_items(&[&[], &der[..], &script]);
+    draft.build()
+}
+
+#[test]
+fn transactions_that_are_verified_together_get_the_verdicts_that_they_get_alone() {
+    let mut chain = Chain::new();
+    let flags = |chain: &Chain| chain.rules.script_flags(chain.height().next());
+    let mut all = Vec::new();
+    for number in 0..24 {
+        let spoils = number % 5 == 1;
+        all.push(match number % 4 {
+            0 => signed(&mut chain, number % 8 == 4),
+            1 => by_the_second_key(&mut chain, spoils),
+            2 => spend(&mut chain, if spoils { &[0x00] } else { &[0x51] }, &[]),
+            _ => signed(&mut chain, spoils),
+        });
+    }
+    let pool = pool();
+    let prepare = prepare_in(&pool, &chain);
+    let alone: Vec<_> = all.iter().map(|tx| prepare(tx).verify()).collect();
+    let failed = alone.iter().filter(|it| it.is_err()).count();
+    assert!((4..20).contains(&failed), "{failed}");
+    for length in [0, 1, 2, 7, all.len()] {
+        let prepared = all[..length].iter().map(&prepare).collect();
+        let together = synod_mempool::Prepared::verify_together(prepared);
+        assert_eq!(together.len(), length);
+        for (index, (one, other)) in together.iter().zip(&alone).enumerate() {
+            let verdict =
+                |it: &Result<synod_mempool::Verified, Rejected>| it.as_ref().err().cloned();
+            assert_eq!(verdict(one), verdict(other), "{index} of {length}");
+        }
+    }
+    drop(prepare);
+    // What was verified with others counts for blocks as what was verified alone.
+    let mut pool = pool;
+    let prepared = all.iter().map(prepare_in(&pool, &chain)).collect();
+    for verified in synod_mempool::Prepared::verify_together(prepared)
+        .into_iter()
+        .flatten()
+    {
+        let wtxid = verified.transaction().wtxid();
+        pool.insert(verified, &chain.context())
+            .expect("it is valid");
+        assert!(pool.is_verified(&wtxid, flags(&chain)));
+    }
+    assert_eq!(pool.len(), all.len() - failed);
+}
+
+fn prepare_in<'p>(
+    pool: &'p synod_mempool::Mempool,
+    chain: &'p Chain,
+) -> impl Fn(&Transaction) -> synod_mempool::Prepared + 'p {
+    |tx| {
+        let prepared = pool.prepare(tx, &chain.context(), Options::default());
+        prepared.expect("only its scripts may fail")
+    }
+}

@@ -9,6 +9,8 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 /// The most requests that wait for the chain thread; past it they are refused.
 pub(super) const MAX_WAITING_REQUESTS: usize = 1024;
+/// The most transactions that wait for the mempool; past it they are refused.
+pub(super) const MAX_WAITING_TRANSACTIONS: usize = 1024;
 
 /// The chain thread does not do what it was asked.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
@@ -51,14 +53,23 @@ pub(super) enum Request {
     Resume,
     /// The end: what waits behind it is not done any more.
     Stop,
-    /// A transaction for the mempool: those that wait side by side are verified together.
-    Admit { offer: Offer, reply: AdmissionReply },
+    /// To look for transactions that wait for the mempool; they have a queue of their own.
+    Admissions,
+}
+
+/// A transaction for the mempool: those that wait side by side are verified together.
+pub(super) struct Waiting {
+    pub(super) offer: Offer,
+    pub(super) reply: AdmissionReply,
 }
 
 /// Speaks to the chain thread; clones share it.
 #[derive(Clone)]
 pub struct ChainHandle {
     pub(super) requests: mpsc::Sender<Request>,
+    pub(super) admissions: mpsc::Sender<Waiting>,
+    /// Whether the chain thread knows that transactions wait.
+    pub(super) is_awake: Arc<AtomicBool>,
     pub(super) view: Arc<ArcSwap<View>>,
     pub(super) mempool: SharedMempool,
     pub(super) waiting: SharedWaiting,
@@ -177,7 +188,16 @@ impl ChainHandle {
     /// The queue is full, the node is stopping, storage failed or has no room.
     pub async fn admit(&self, offer: Offer) -> Result<Admission, Unavailable> {
         let (reply, answer) = oneshot::channel();
-        self.send(Request::Admit { offer, reply })?;
+        self.admissions
+            .try_send(Waiting { offer, reply })
+            .map_err(|error| unavailable(&error))?;
+        // Correctness: a full queue wakes the chain thread as well, and after each request it
+        // looks for transactions.
+        if !self.is_awake.swap(true, Ordering::AcqRel)
+            && self.send(Request::Admissions) == Err(Unavailable::Stopped)
+        {
+            return Err(Unavailable::Stopped);
+        }
         answer.await.map_err(|_| Unavailable::Stopped)?
     }
 
@@ -190,9 +210,13 @@ impl ChainHandle {
     fn send(&self, request: Request) -> Result<(), Unavailable> {
         self.requests
             .try_send(request)
-            .map_err(|error| match error {
-                mpsc::error::TrySendError::Full(_) => Unavailable::Busy,
-                mpsc::error::TrySendError::Closed(_) => Unavailable::Stopped,
-            })
+            .map_err(|error| unavailable(&error))
+    }
+}
+
+fn unavailable<T>(error: &mpsc::error::TrySendError<T>) -> Unavailable {
+    match error {
+        mpsc::error::TrySendError::Full(_) => Unavailable::Busy,
+        mpsc::error::TrySendError::Closed(_) => Unavailable::Stopped,
     }
 }

@@ -10,13 +10,17 @@ use synod_node_core::{Event, Node, Offer, StorageError, UnknownRules};
 use tokio::sync::{mpsc, watch};
 
 use super::handle::{
-    AdmissionReply, ChainHandle, Changes, MAX_WAITING_REQUESTS, Purpose, Reply, Request,
-    Unavailable,
+    ChainHandle, Changes, MAX_WAITING_REQUESTS, MAX_WAITING_TRANSACTIONS, Purpose, Reply, Request,
+    Unavailable, Waiting,
 };
 use super::warnings;
 
 /// The most transactions that are verified together.
 const MAX_ADMITTED_TOGETHER: usize = 256;
+/// The bytes of transactions past which no further one is verified together with them.
+///
+/// Security: a block waits for one such group at most, whatever its scripts cost.
+const ADMITTED_TOGETHER_BYTES: usize = 128 << 10;
 /// The most batches of news that wait for whoever passes them on.
 const MAX_WAITING_NEWS: usize = 4096;
 
@@ -43,6 +47,8 @@ pub struct Running {
 /// The system starts no thread.
 pub fn spawn(node: Node, clock: fn() -> u64) -> std::io::Result<Running> {
     let (requests, inbox) = mpsc::channel(MAX_WAITING_REQUESTS);
+    let (admissions, waiting) = mpsc::channel(MAX_WAITING_TRANSACTIONS);
+    let is_awake = Arc::new(AtomicBool::new(false));
     let (news, news_out) = mpsc::channel(MAX_WAITING_NEWS);
     let (changes, watching) = watch::channel(Changes::default());
     let view = Arc::new(ArcSwap::from_pointee(node.view()));
@@ -51,6 +57,8 @@ pub fn spawn(node: Node, clock: fn() -> u64) -> std::io::Result<Running> {
     let pruned_below = Arc::new(AtomicU32::new(node.chain().pruned_below().0));
     let handle = ChainHandle {
         requests,
+        admissions,
+        is_awake: Arc::clone(&is_awake),
         view: Arc::clone(&view),
         mempool: node.mempool(),
         waiting: node.waiting(),
@@ -72,6 +80,10 @@ pub fn spawn(node: Node, clock: fn() -> u64) -> std::io::Result<Running> {
                 clock,
                 publisher,
                 is_full,
+                waiting: WaitingRoom {
+                    inbox: waiting,
+                    is_awake,
+                },
             }
             .run(inbox)
         })?;
@@ -87,6 +99,14 @@ struct ChainThread {
     clock: fn() -> u64,
     publisher: Publisher,
     is_full: Arc<AtomicBool>,
+    waiting: WaitingRoom,
+}
+
+/// Where transactions wait for the mempool. They have a queue of their own, so that a block never
+/// waits behind more than one group of them.
+struct WaitingRoom {
+    inbox: mpsc::Receiver<Waiting>,
+    is_awake: Arc<AtomicBool>,
 }
 
 struct Publisher {
@@ -99,27 +119,35 @@ struct Publisher {
 impl ChainThread {
     fn run(mut self, mut inbox: mpsc::Receiver<Request>) -> Result<(), StorageError> {
         self.publish();
-        let mut next = None;
-        while let Some(request) = next.take().or_else(|| inbox.blocking_recv()) {
-            let replies = match request {
-                Request::Stop => break,
-                Request::Resume => self.resume()?,
-                Request::Run(purpose, job) => {
-                    let is_refused = purpose == Purpose::Change && self.is_full();
-                    let node = (!is_refused).then_some(&mut self.node);
-                    let outcome = job(node, (self.clock)());
-                    self.unless_full(outcome.map(|reply| vec![reply]))?
-                }
-                Request::Admit { offer, reply } => {
-                    let (group, after) = gather((offer, reply), &mut inbox);
-                    next = after;
-                    self.admit(group)?
-                }
+        let mut has_more = false;
+        loop {
+            // Where transactions wait, each request is followed by one group of them.
+            let request = match has_more {
+                true => inbox.try_recv().ok(),
+                false => match inbox.blocking_recv() {
+                    None => break,
+                    some => some,
+                },
             };
-            // Correctness: readers see the change before whoever asked for it is answered.
-            self.publish();
-            for reply in replies {
-                reply();
+            if let Some(request) = request {
+                let replies = match request {
+                    Request::Stop => break,
+                    Request::Resume => self.resume()?,
+                    Request::Admissions => Vec::new(),
+                    Request::Run(purpose, job) => {
+                        let is_refused = purpose == Purpose::Change && self.is_full();
+                        let node = (!is_refused).then_some(&mut self.node);
+                        let outcome = job(node, (self.clock)());
+                        self.unless_full(outcome.map(|reply| vec![reply]))?
+                    }
+                };
+                self.answer(replies);
+            }
+            let group = self.waiting.next_group();
+            has_more = !group.is_empty();
+            if has_more {
+                let replies = self.admit(group)?;
+                self.answer(replies);
             }
         }
         match self.node.flush() {
@@ -129,6 +157,14 @@ impl ChainThread {
                 Ok(())
             }
             ended => ended,
+        }
+    }
+
+    /// Correctness: readers see the change before whoever asked for it is answered.
+    fn answer(&mut self, replies: Vec<Reply>) {
+        self.publish();
+        for reply in replies {
+            reply();
         }
     }
 
@@ -164,7 +200,8 @@ impl ChainThread {
     }
 
     fn admit(&mut self, group: Vec<Waiting>) -> Result<Vec<Reply>, StorageError> {
-        let (offers, replies): (Vec<Offer>, Vec<_>) = group.into_iter().unzip();
+        let (offers, replies): (Vec<Offer>, Vec<_>) =
+            group.into_iter().map(|it| (it.offer, it.reply)).unzip();
         let now = (self.clock)();
         let admissions = if self.is_full() {
             Err(StorageError::Full("nothing is admitted".to_owned()))
@@ -240,17 +277,28 @@ impl ChainThread {
     }
 }
 
-type Waiting = (Offer, AdmissionReply);
-
-/// Takes further transactions that already wait, and the request that ends them.
-fn gather(first: Waiting, inbox: &mut mpsc::Receiver<Request>) -> (Vec<Waiting>, Option<Request>) {
-    let mut group = vec![first];
-    while group.len() < MAX_ADMITTED_TOGETHER {
-        match inbox.try_recv() {
-            Ok(Request::Admit { offer, reply }) => group.push((offer, reply)),
-            Ok(other) => return (group, Some(other)),
-            Err(_) => break,
+impl WaitingRoom {
+    /// Takes the transactions that wait, as many as are verified together.
+    fn next_group(&mut self) -> Vec<Waiting> {
+        let mut group = self.take();
+        if group.is_empty() {
+            // Correctness: whoever comes after this wakes the thread; who came before is taken.
+            self.is_awake.store(false, Ordering::Release);
+            group = self.take();
         }
+        group
     }
-    (group, None)
+
+    fn take(&mut self) -> Vec<Waiting> {
+        let mut group = Vec::new();
+        let mut bytes = 0;
+        while group.len() < MAX_ADMITTED_TOGETHER && bytes < ADMITTED_TOGETHER_BYTES {
+            let Ok(waiting) = self.inbox.try_recv() else {
+                break;
+            };
+            bytes += waiting.offer.transaction.size();
+            group.push(waiting);
+        }
+        group
+    }
 }

@@ -14,7 +14,7 @@ use synod_primitives::{BlockHash, Height};
 use synod_service::{EventLog, PastEvent};
 use synod_store::{Reader, StoreError};
 
-use super::{connected, plain, publish, reorganized};
+use super::{plain, publish, reorganized};
 
 /// The most blocks whose events are told at a start; past it readers read all again.
 const MAX_MISSED_BLOCKS: usize = 10_000;
@@ -126,31 +126,35 @@ async fn tell(log: &EventLog, reader: &Reader, missed: &Missed) -> Result<(), St
     let Missed {
         fork,
         disconnected,
-        connected: joined,
+        connected,
     } = missed;
+    let mut told = Vec::new();
     let mut height = fork.0 + u32::try_from(disconnected.len()).unwrap_or(u32::MAX);
     for hash in disconnected {
         let hash = *hash;
-        publish(
-            log,
-            plain(&Event::BlockDisconnected {
-                hash,
-                height: Height(height),
-            }),
-        );
+        told.push(plain(&Event::BlockDisconnected {
+            hash,
+            height: Height(height),
+        }));
         height -= 1;
     }
-    for hash in joined {
+    for hash in connected {
         let record = reader.header(*hash).await?;
-        publish(log, connected(&record));
+        told.push(plain(&Event::BlockConnected {
+            hash: *hash,
+            height: record.height,
+            header: record.header,
+            transaction_count: record.transaction_count,
+        }));
     }
     if !disconnected.is_empty() {
-        publish(log, reorganized(*fork, disconnected, joined));
+        told.push(reorganized(*fork, disconnected, connected));
     }
-    if !(disconnected.is_empty() && joined.is_empty()) {
+    publish(log, told);
+    if !(disconnected.is_empty() && connected.is_empty()) {
         tracing::info!(
             disconnected = disconnected.len(),
-            connected = joined.len(),
+            connected = connected.len(),
             "events of the time before the start are told"
         );
     }

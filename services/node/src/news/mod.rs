@@ -10,9 +10,9 @@ use synod_api::node::{BlockRef, Event as EventBody, EventKind, RemovalReason};
 use synod_api::{AmountSat, HashHex};
 use synod_gossip::{CompactBlock, NewBlock};
 use synod_node_core::Event;
-use synod_primitives::{Block, BlockHash, Height, Txid};
+use synod_primitives::{Block, BlockHash, Height, Txid, Wtxid};
 use synod_service::EventLog;
-use synod_store::{HeaderRecord, Reader};
+use synod_store::Reader;
 use tokio::sync::mpsc;
 
 use crate::chain::News;
@@ -31,61 +31,51 @@ pub(crate) async fn pass_on(
     state: AppState,
     mut known: BTreeSet<HashHex>,
 ) {
-    let (peers, reader) = (&state.peers, &state.reader);
     while let Some(news) = inbox.recv().await {
-        let blocks = news
-            .iter()
-            .filter(|it| matches!(it, Event::BlockConnected { .. }))
-            .count();
-        let mut left = blocks;
-        for event in news {
-            match event {
-                Event::BlockConnected { hash, height } => {
-                    let Ok(record) = reader.header(hash).await else {
-                        continue;
-                    };
-                    left -= 1;
-                    if left < MAX_ANNOUNCED_TOGETHER
-                        && let Some(block) = new_block(reader, hash, height).await
-                    {
-                        peers.announce_block(&Arc::new(block));
-                    }
-                    publish(&log, connected(&record));
-                }
-                Event::TransactionAdded {
-                    txid: id, wtxid, ..
-                } => {
-                    peers.announce_transactions(&[wtxid]);
-                    if !known.remove(&txid(id)) {
-                        publish(&log, plain(&event));
-                    }
-                }
-                Event::MempoolRestored => {
-                    for txid in std::mem::take(&mut known) {
-                        let reason = RemovalReason::Restart;
-                        publish(&log, EventKind::TransactionRemoved { txid, reason });
-                    }
-                }
-                Event::Reorganized {
-                    fork_height,
-                    disconnected,
-                    connected,
-                } => {
-                    publish(&log, reorganized(fork_height, &disconnected, &connected));
-                }
-                other => publish(&log, plain(&other)),
-            }
-        }
+        tell_peers(&state, &news).await;
+        let events = news.into_iter().flat_map(|event| told(event, &mut known));
+        publish(&log, events.collect());
     }
 }
 
-fn connected(record: &HeaderRecord) -> EventKind {
-    EventKind::BlockConnected {
-        hash: wire(record.hash),
-        height: record.height.0,
-        previous_block_hash: wire(record.header.previous_block_hash),
-        time: record.header.time,
-        transaction_count: record.transaction_count,
+/// Announces new blocks and transactions to peers.
+async fn tell_peers(state: &AppState, news: &[Event]) {
+    let blocks = news.iter().filter_map(|event| match event {
+        Event::BlockConnected { hash, height, .. } => Some((*hash, *height)),
+        _ => None,
+    });
+    let blocks: Vec<(BlockHash, Height)> = blocks.collect();
+    for (hash, height) in &blocks[blocks.len().saturating_sub(MAX_ANNOUNCED_TOGETHER)..] {
+        if let Some(block) = new_block(&state.reader, *hash, *height).await {
+            state.peers.announce_block(&Arc::new(block));
+        }
+    }
+    let transactions = news.iter().filter_map(|event| match event {
+        Event::TransactionAdded { wtxid, .. } => Some(*wtxid),
+        _ => None,
+    });
+    let transactions: Vec<Wtxid> = transactions.collect();
+    if !transactions.is_empty() {
+        state.peers.announce_transactions(&transactions);
+    }
+}
+
+/// What readers are told of an event; `known` are transactions that they know already.
+fn told(event: Event, known: &mut BTreeSet<HashHex>) -> Vec<EventKind> {
+    match event {
+        Event::TransactionAdded { txid: id, .. } if known.remove(&txid(id)) => Vec::new(),
+        Event::MempoolRestored => {
+            let gone = std::mem::take(known).into_iter();
+            let reason = RemovalReason::Restart;
+            gone.map(|txid| EventKind::TransactionRemoved { txid, reason })
+                .collect()
+        }
+        Event::Reorganized {
+            fork_height,
+            disconnected,
+            connected,
+        } => vec![reorganized(fork_height, &disconnected, &connected)],
+        other => vec![plain(&other)],
     }
 }
 
@@ -130,6 +120,18 @@ fn reorganized(fork: Height, disconnected: &[BlockHash], connected: &[BlockHash]
 
 fn plain(event: &Event) -> EventKind {
     match *event {
+        Event::BlockConnected {
+            hash,
+            height,
+            header,
+            transaction_count,
+        } => EventKind::BlockConnected {
+            hash: wire(hash),
+            height: height.0,
+            previous_block_hash: wire(header.previous_block_hash),
+            time: header.time,
+            transaction_count,
+        },
         Event::BlockDisconnected { hash, height } => EventKind::BlockDisconnected {
             hash: wire(hash),
             height: height.0,
@@ -153,7 +155,7 @@ fn plain(event: &Event) -> EventKind {
             txid: txid(id),
             reason: removal(reason),
         },
-        Event::BlockConnected { .. } | Event::Reorganized { .. } | Event::MempoolRestored => {
+        Event::Reorganized { .. } | Event::MempoolRestored => {
             unreachable!("these are translated where more is known of them")
         }
     }
@@ -170,10 +172,12 @@ fn removal(reason: &str) -> RemovalReason {
     }
 }
 
-fn publish(log: &EventLog, kind: EventKind) {
-    let Some(topic) = kind.topic() else { return };
-    let name = kind.name();
-    if let Err(error) = log.publish(topic.name(), name, |id| EventBody { id, kind }) {
+fn publish(log: &EventLog, kinds: Vec<EventKind>) {
+    let named = kinds.into_iter().filter_map(|kind| {
+        let topic = kind.topic()?;
+        Some((topic.name(), kind.name(), kind))
+    });
+    if let Err(error) = log.publish_all(named, |id, kind| EventBody { id, kind }) {
         tracing::error!(%error, "an event is not JSON");
     }
 }

@@ -173,3 +173,30 @@ async fn m08_a_posted_orphan_says_so_and_joins_with_its_parent() {
     assert_eq!(txids(&entries), family.map(shown));
     node.stop();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn blocks_of_one_request_hold_each_payment_once_and_are_durable_when_they_are_answered() {
+    const BLOCKS: u32 = 400;
+    let data = tempfile::tempdir().expect("a folder");
+    let node = Process::start(data.path(), &[]);
+    let chain = chain_of_three(&node).await;
+    let before = node.get("/v1/chain").await["height"]
+        .as_u64()
+        .expect("a height");
+    node.mine(BLOCKS).await;
+    node.kill();
+
+    let node = Process::start(data.path(), &[]);
+    let height = before + u64::from(BLOCKS);
+    assert_eq!(node.get("/v1/chain").await["height"], height);
+    let first = node.get(&format!("/v1/blocks/at/{}", before + 1)).await;
+    let held = first["transactions"].as_array().expect("a list")[1..].iter();
+    let held: Vec<&str> = held.filter_map(Value::as_str).collect();
+    assert_eq!(held, chain.iter().map(shown).collect::<Vec<_>>());
+    for other in [before + 2, height] {
+        let block = node.get(&format!("/v1/blocks/at/{other}")).await;
+        assert_eq!(block["transaction_count"], 1, "{other}");
+    }
+    assert_eq!(node.get("/v1/mempool").await["transactions"], 0);
+    node.stop();
+}

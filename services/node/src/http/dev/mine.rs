@@ -1,14 +1,14 @@
 //! `POST /dev/v1/mine`.
 
 use axum::extract::State;
+use synod_api::Problem;
 use synod_api::node::dev::MAX_DEV_BLOCKS;
 use synod_api::node::{DevMine, DevMined};
-use synod_api::{HashHex, Problem};
-use synod_node_core::Durability;
 use synod_service::{ApiError, Json};
 
 use crate::error;
-use crate::mining::mine_one;
+use crate::http::render::block_hash;
+use crate::mining::mine;
 use crate::payout;
 use crate::state::AppState;
 
@@ -16,7 +16,8 @@ use crate::state::AppState;
 #[utoipa::path(
     post, path = "/dev/v1/mine", tag = "dev", operation_id = "mineBlocks",
     summary = "Mine blocks",
-    description = "Mines blocks on the tip, each with what the mempool holds. On a network with real \
+    description = "Mines blocks on the tip, each with what the mempool holds; all are on the disk \
+                   when they are answered. On a network with real \
                    difficulty this takes as long as it takes one thread.",
     request_body = DevMine,
     responses(
@@ -36,23 +37,13 @@ pub(crate) async fn mine_blocks(
     }
     let script = payout::script_of(&request.payout)?;
     let count = request.blocks;
-    let mined = state.chain.run(move |node, now| {
-        let mut mined = Vec::new();
-        for left in (0..count).rev() {
-            let durability = if left == 0 {
-                Durability::Synced
-            } else {
-                Durability::Deferred
-            };
-            match mine_one(node, &script, now, durability)? {
-                Ok(hash) => mined.push(HashHex::from_internal(hash.to_bytes())),
-                Err(refusal) => return Ok(Err(refusal)),
-            }
-        }
-        Ok(Ok(mined))
-    });
+    let mined = state
+        .chain
+        .run(move |node, now| mine(node, count, &script, now));
     match mined.await.map_err(error::unavailable)? {
-        Ok(blocks) => Ok(Json(DevMined { blocks })),
+        Ok(blocks) => Ok(Json(DevMined {
+            blocks: blocks.into_iter().map(block_hash).collect(),
+        })),
         Err(refusal) => Err(error::refused(refusal)),
     }
 }

@@ -10,7 +10,7 @@ use synod_primitives::Transaction;
 use synod_service::{ApiError, Json, RawOrHex};
 
 use crate::error;
-use crate::state::AppState;
+use crate::state::{AppState, read};
 
 /// Submits a transaction to the mempool.
 #[utoipa::path(
@@ -39,6 +39,13 @@ pub(crate) async fn submit_transaction(
         txid: HashHex::from_internal(transaction.txid().to_bytes()),
         wtxid: HashHex::from_internal(transaction.wtxid().to_bytes()),
     };
+    // What is here already needs no place in the queue.
+    if read(state.chain.mempool())
+        .find_by_wtxid(&transaction.wtxid())
+        .is_some()
+    {
+        return Ok(Json(ids));
+    }
     let offer = Offer {
         transaction,
         options: Options::default(),
