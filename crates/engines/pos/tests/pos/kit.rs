@@ -65,8 +65,13 @@ pub(crate) fn bootstrap_key() -> Validator {
 
 /// Validators whose bonds have these amounts, in coins; their seeds count from 1.
 pub(crate) fn spec(amounts: &[u64]) -> ChainSpec {
+    spec_with(amounts, "")
+}
+
+/// As [`spec`], with further lines of the engine's table.
+pub(crate) fn spec_with(amounts: &[u64], settings: &str) -> ChainSpec {
     let mut text = format!(
-        "base = \"sealed\"\nname = \"test\"\n[pos]\nepoch_slots = {EPOCH}\n[bootstrap]\ntime = {START}\nblocks = {}\nkey = \"{}\"\n",
+        "base = \"sealed\"\nname = \"test\"\n[pos]\nepoch_slots = {EPOCH}\n{settings}\n[bootstrap]\ntime = {START}\nblocks = {}\nkey = \"{}\"\n",
         amounts.len(),
         hex::encode(bootstrap_key().public().0),
     );
@@ -197,4 +202,10 @@ pub(crate) fn bootstrap(spec: &ChainSpec) -> Vec<Block> {
 pub(crate) fn mix(seed: u64, number: u64) -> u64 {
     let hash = sha256(&[seed.to_le_bytes(), number.to_le_bytes()].concat());
     u64::from_le_bytes(hash[..8].try_into().expect("8 bytes"))
+}
+
+/// How many seeds a test tries, by `SYNOD_SEEDS`.
+pub(crate) fn seeds(default: u64) -> u64 {
+    let asked = std::env::var("SYNOD_SEEDS").ok();
+    asked.and_then(|it| it.parse().ok()).unwrap_or(default)
 }

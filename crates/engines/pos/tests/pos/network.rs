@@ -1,5 +1,6 @@
 //! Nodes with links between them, on one clock.
 
+use synod_chainspec::ChainSpec;
 use synod_engine::{Input, Millis, TimerId};
 
 use crate::kit::{EPOCH, SLOT_S, START, mix, spec};
@@ -34,16 +35,21 @@ impl Network {
 
     /// Nodes that sign for validators of these seeds.
     pub(crate) fn with_signers(amounts: &[u64], signers: &[Vec<u8>], seed: u64) -> Self {
-        let spec = spec(amounts);
+        Self::of(&spec(amounts), signers, seed)
+    }
+
+    /// Nodes of a spec.
+    pub(crate) fn of(spec: &ChainSpec, signers: &[Vec<u8>], seed: u64) -> Self {
+        let bootstrap = u64::from(spec.bootstrap_height().0);
         let nodes: Vec<Node> = (0..)
             .zip(signers)
-            .map(|(salt, seeds)| Node::new(&spec, seeds, salt))
+            .map(|(salt, seeds)| Node::new(spec, seeds, salt))
             .collect();
         Self {
             groups: vec![0; nodes.len()],
             nodes,
             // In the middle of slot 0, so that runs end when a slot's block has come to all.
-            now: Millis::from_seconds(u64::from(START) + amounts.len() as u64 + SLOT_S / 2),
+            now: Millis::from_seconds(u64::from(START) + bootstrap + SLOT_S / 2),
             flights: Vec::new(),
             seed,
             sent: 0,
@@ -108,7 +114,12 @@ impl Network {
 
     /// Joins all groups; nodes fetch each other's blocks.
     pub(crate) fn heal(&mut self) {
-        self.groups.fill(0);
+        self.regroup(vec![0; self.nodes.len()]);
+    }
+
+    /// Splits the nodes anew; those of one group fetch each other's blocks.
+    pub(crate) fn regroup(&mut self, groups: Vec<u8>) {
+        self.groups = groups;
         for index in 0..self.nodes.len() {
             let blocks = self.nodes[index].blocks();
             let packets = blocks.into_iter().map(Packet::Block).collect();

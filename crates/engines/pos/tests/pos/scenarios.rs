@@ -1,9 +1,9 @@
 //! What happens to whole networks.
 
 use synod_primitives::BlockHash;
-use synod_seal::{Statement, Vote};
+use synod_seal::{Statement, Vote, find_seal};
 
-use crate::kit::EPOCH;
+use crate::kit::{EPOCH, Validator, mix, seeds, spec_with};
 use crate::network::Network;
 
 const EQUAL: [u64; 4] = [20, 20, 20, 20];
@@ -192,4 +192,65 @@ fn the_same_seed_gives_the_same_run() {
         network.nodes[1].active.clone()
     };
     assert_eq!(run(), run());
+}
+
+/// Groups change at random every two epochs, then all hear each other again. A node panics
+/// when a final block leaves its chain.
+#[test]
+fn no_final_block_is_reverted_by_random_partitions_over_many_seeds() {
+    for seed in 100..100 + seeds(6) {
+        let mut network = Network::new(&EQUAL, seed);
+        network.run_epochs(2);
+        for phase in 0..4 {
+            let group = |node: u64| u8::from(mix(seed, 1000 + phase * 10 + node) % 3 == 0);
+            network.regroup((0..4).map(group).collect());
+            network.run_epochs(2);
+            network.check_safety();
+        }
+        let apart = network.finals();
+        network.heal();
+        network.run_epochs(5);
+        network.check_safety();
+        finals_grew(&apart, &network.finals(), EPOCH);
+        assert!(
+            network.nodes.iter().all(|it| it.evidence.is_empty()),
+            "seed {seed}"
+        );
+    }
+}
+
+/// With the age of all bonds the same, blocks follow amounts. Chance passes 45.31 with 20 degrees
+/// of freedom once in a thousand times.
+#[test]
+fn twenty_one_validators_make_blocks_in_proportion_to_their_stake() {
+    let amounts: Vec<u64> = (10..=30).collect();
+    let total: u64 = amounts.iter().sum();
+    let spec = spec_with(&amounts, "min_age_epochs = 4\nmax_age_epochs = 4");
+    let seats: Vec<u8> = (1..=21).collect();
+    let mut network = Network::of(&spec, &[seats], 12);
+    network.run_slots(2 * total);
+    let node = &network.nodes[0];
+    let keys: Vec<_> = (1..=21).map(|seed| Validator::new(seed).public()).collect();
+    let mut counts = [0u64; 21];
+    for hash in &node.active[1 + amounts.len()..] {
+        let block = node.block(hash);
+        let seal = find_seal(&block.transactions()[0]).expect("sealed");
+        let index = keys.iter().position(|it| *it == seal.key);
+        counts[index.expect("a validator")] += 1;
+    }
+    let blocks: u64 = counts.iter().sum();
+    assert_eq!(blocks, 2 * total, "no slot is empty");
+    // (count - expected)^2 / expected, in thousandths, where expected is twice the amount.
+    let chi_squared: u64 = counts
+        .iter()
+        .zip(&amounts)
+        .map(|(count, amount)| count.abs_diff(2 * amount).pow(2) * 1000 / (2 * amount))
+        .sum();
+    println!(
+        "{blocks} blocks by stake: {counts:?}, chi-squared {}.{:03} of 45.31",
+        chi_squared / 1000,
+        chi_squared % 1000
+    );
+    assert!(chi_squared < 45_310, "{counts:?}");
+    assert!(chi_squared > 0, "a draw is no rota");
 }
