@@ -78,6 +78,19 @@ pub const ALLOWED: &[(&str, &[&str])] = &[
     ("synod-store", &["synod-primitives", "synod-ledger"]),
     ("synod-faults", &[]),
     (
+        "synod-testkit",
+        &[
+            "synod-primitives",
+            "synod-script",
+            "synod-chainspec",
+            "synod-ledger",
+            "synod-mempool",
+            "synod-seal",
+            "synod-engine",
+            "synod-node-core",
+        ],
+    ),
+    (
         "synod-bench",
         &[
             "synod-primitives",

@@ -30,8 +30,9 @@ pub const MAX_ANNOUNCED_TRANSACTIONS: usize = 5000;
 pub const MAX_REQUESTED_TRANSACTIONS: usize = 100;
 /// The most blocks asked for at once.
 pub const MAX_REQUESTED_BLOCKS: usize = 128;
-/// The most bytes of an engine proof beside a header.
-pub const MAX_PROOF_BYTES: usize = 100_000;
+/// The most bytes of an engine proof beside a header: a coinbase of 18,000 bytes, the branch
+/// that leads from it to the Merkle root, and their lengths.
+pub const MAX_PROOF_BYTES: usize = 18_484;
 /// The most characters of an agent's name.
 pub const MAX_AGENT: usize = 64;
 /// The most characters of a peer's URL.

@@ -78,6 +78,11 @@ pub trait Engine: Send + Sync {
         Bytes::new()
     }
 
+    /// Says whether headers of this engine travel with a proof, without which they show nothing.
+    fn has_proofs(&self) -> bool {
+        false
+    }
+
     /// Checks what a header and its proof show by themselves, before anything is looked up or
     /// stored.
     ///
@@ -127,11 +132,30 @@ pub trait Engine: Send + Sync {
     /// Security: headers that cannot overtake must not cost memory (CVE-2019-25220).
     fn is_worth_storing(&self, end: &BranchEnd, active: &BranchEnd) -> bool;
 
+    /// Says whether the blocks of a branch of which only headers are known are worth fetching,
+    /// as long as those headers are worth storing.
+    ///
+    /// Where votes decide, headers do not show which branch is better: its blocks do.
+    fn is_worth_fetching(&self, end: &BranchEnd, active: &BranchEnd) -> bool {
+        if self.has_finality() {
+            self.is_worth_storing(end, active)
+        } else {
+            !self.prefers(active, end)
+        }
+    }
+
     /// Returns whether blocks become final under this engine.
     fn has_finality(&self) -> bool;
 
     /// Returns the last final block, as the engine knows it; its height never decreases.
     fn finalized(&self) -> Option<FinalBlock> {
+        None
+    }
+
+    /// Returns how long stake stays slashable after it has left, in seconds: a node whose final
+    /// block is older cannot tell an honest history from one that keys without stake have made.
+    /// `None` where there is no stake.
+    fn trust_period_s(&self) -> Option<u64> {
         None
     }
 

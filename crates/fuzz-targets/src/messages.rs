@@ -9,9 +9,9 @@ use synod_gossip::wire::{self, FrameReader};
 
 /// A list of headers is written back as it was read.
 pub(crate) fn headers(bytes: &[u8]) {
-    if let Ok(headers) = wire::read_headers(Bytes::copy_from_slice(bytes)) {
+    if let Ok(page) = wire::read_headers(Bytes::copy_from_slice(bytes)) {
         let mut again = Vec::new();
-        for (header, proof) in &headers {
+        for (header, proof) in &page.headers {
             wire::write_header(&mut again, header, proof);
         }
         assert_eq!(again, bytes);

@@ -26,7 +26,7 @@ use crate::hear::HeardTransactions;
 use crate::inventory;
 use crate::member::{AnswerReader, Asked, Link, MemberId, Members};
 use crate::url::PeerUrl;
-use crate::wire::{self, FrameReader, News, NewsReader};
+use crate::wire::{self, FrameReader, HeadersPage, News, NewsReader};
 
 /// How long a connection may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -34,8 +34,6 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const STALL_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a whole answer may take.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
-/// The most bytes of an answer with headers.
-const MAX_HEADERS_BYTES: usize = wire::MAX_HEADERS * (Header::SIZE + 4) + (1 << 20);
 /// The most bytes of an answer with transactions.
 const MAX_TRANSACTIONS_BYTES: usize = 16 << 20;
 /// How long a stream of announcements is read before it is opened anew.
@@ -255,10 +253,7 @@ impl PeerClient {
     ///
     /// # Errors
     /// As [`ClientError`] says.
-    pub async fn headers(
-        &self,
-        locator: &[BlockHash],
-    ) -> Result<Vec<(Header, Bytes)>, ClientError> {
+    pub async fn headers(&self, locator: &[BlockHash]) -> Result<HeadersPage, ClientError> {
         let locator = locator
             .iter()
             .map(|hash| HashHex::from_internal(hash.to_bytes()));
@@ -267,7 +262,11 @@ impl PeerClient {
             stop: None,
         };
         let body = self
-            .send(self.post("headers", &request)?, OCTETS, MAX_HEADERS_BYTES)
+            .send(
+                self.post("headers", &request)?,
+                OCTETS,
+                wire::MAX_HEADERS_BYTES,
+            )
             .await?;
         Ok(wire::read_headers(body)?)
     }

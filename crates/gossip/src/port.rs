@@ -105,8 +105,9 @@ pub trait NodePort: Clone + Send + Sync + 'static {
     /// Says whether the block is known, in whatever state.
     fn knows_block(&self, hash: BlockHash) -> impl Future<Output = bool> + Send;
 
-    /// Returns the headers of the active chain after a block of it, at most `limit`; `None`
-    /// when the block is not on it.
+    /// Returns the headers of the active chain after a block of it with their proofs, at most
+    /// `limit` and no further one past [`crate::wire::HEADERS_ANSWER_BYTES`]; `None` when the
+    /// block is not on it.
     fn headers_after(
         &self,
         after: BlockHash,

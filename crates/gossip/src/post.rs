@@ -44,7 +44,7 @@ impl<N: NodePort> Session<N> {
         if page.is_none() {
             // Their tip is not on this chain: what follows the fork on theirs names it.
             let locator = self.table.node.locator().await;
-            let theirs = self.client.headers(&locator).await?;
+            let theirs = self.client.headers(&locator).await?.headers;
             let Some((first, _)) = theirs.first() else {
                 return Ok(());
             };

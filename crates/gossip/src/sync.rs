@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use synod_api::p2p::MAX_HEADERS;
 use synod_primitives::{BlockHash, Header};
 use tokio::time::{sleep, timeout};
 
@@ -44,8 +43,8 @@ impl<N: NodePort> Session<N> {
         let mut best = None;
         for _ in 0..MAX_PAGES {
             let page = self.client.headers(&locator).await?;
-            let has_more = page.len() == MAX_HEADERS;
-            let judged = self.table.node.judge_headers(sync, page, has_more).await;
+            let node = &self.table.node;
+            let judged = node.judge_headers(sync, page.headers, page.has_more).await;
             match judged.verdict {
                 Verdict::Misbehavior => return Err(Trouble::Misbehavior("invalid headers")),
                 Verdict::Unavailable => return Err(Trouble::Busy),

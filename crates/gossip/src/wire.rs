@@ -15,6 +15,12 @@ pub const MAX_FRAME_BYTES: usize = 4_000_000;
 /// The bytes of blocks in one answer past which no further block is added.
 pub const BLOCKS_ANSWER_BYTES: usize = 8 << 20;
 
+/// The bytes of headers in one answer past which no further header is added. A page that has
+/// as many, or [`MAX_HEADERS`] headers, is full: more may follow.
+pub const HEADERS_ANSWER_BYTES: usize = 1 << 20;
+/// The most bytes of an answer with headers.
+pub const MAX_HEADERS_BYTES: usize = HEADERS_ANSWER_BYTES + Header::SIZE + 4 + MAX_PROOF_BYTES;
+
 /// The most ids of transactions in one message of a stream.
 pub const MAX_STREAMED_IDS: usize = 1000;
 
@@ -123,6 +129,21 @@ pub fn write_header(out: &mut Vec<u8>, header: &Header, proof: &[u8]) {
     write_frame(out, proof);
 }
 
+/// Returns how many bytes a header with its proof takes.
+#[must_use]
+pub fn header_size(proof: &[u8]) -> usize {
+    Header::SIZE + 4 + proof.len()
+}
+
+/// Headers with their proofs, lowest first, as one message brings them.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct HeadersPage {
+    /// The headers.
+    pub headers: Vec<(Header, Bytes)>,
+    /// The page is full: the sender may have more.
+    pub has_more: bool,
+}
+
 /// Appends a frame.
 ///
 /// # Panics
@@ -137,8 +158,12 @@ pub fn write_frame(out: &mut Vec<u8>, item: &[u8]) {
 ///
 /// # Errors
 /// A body that ends inside an item, a proof or a list past its limit.
-pub fn read_headers(mut body: Bytes) -> Result<Vec<(Header, Bytes)>, WireError> {
+pub fn read_headers(mut body: Bytes) -> Result<HeadersPage, WireError> {
     let mut headers = Vec::new();
+    let is_long = body.len() >= HEADERS_ANSWER_BYTES;
+    if body.len() > MAX_HEADERS_BYTES {
+        return Err(WireError::TooLong);
+    }
     while !body.is_empty() {
         if headers.len() == MAX_HEADERS {
             return Err(WireError::TooLong);
@@ -149,7 +174,8 @@ pub fn read_headers(mut body: Bytes) -> Result<Vec<(Header, Bytes)>, WireError> 
         let proof = take_frame(&mut body, MAX_PROOF_BYTES)?.ok_or(WireError::Truncated)?;
         headers.push((header, proof));
     }
-    Ok(headers)
+    let has_more = is_long || headers.len() == MAX_HEADERS;
+    Ok(HeadersPage { headers, has_more })
 }
 
 /// Splits a body into frames as its bytes arrive.
@@ -259,7 +285,9 @@ mod tests {
         write_header(&mut body, &header(1), &[]);
         write_header(&mut body, &header(2), b"proof");
         let body = Bytes::from(body);
-        let headers = read_headers(body.clone()).expect("two headers");
+        let page = read_headers(body.clone()).expect("two headers");
+        assert!(!page.has_more);
+        let headers = page.headers;
         assert_eq!(headers[0], (header(1), Bytes::new()));
         assert_eq!(headers[1], (header(2), Bytes::from_static(b"proof")));
         for end in (1..body.len()).filter(|end| *end != 84) {
@@ -278,11 +306,32 @@ mod tests {
             write_header(&mut body, &header(nonce), &[]);
         }
         assert_eq!(
-            read_headers(body.clone().into()).map(|list| list.len()),
-            Ok(MAX_HEADERS)
+            read_headers(body.clone().into()).map(|page| (page.headers.len(), page.has_more)),
+            Ok((MAX_HEADERS, true))
         );
         write_header(&mut body, &header(0), &[]);
         assert_eq!(read_headers(body.into()), Err(WireError::TooLong));
+    }
+
+    #[test]
+    fn proofs_and_pages_are_held_to_their_limits() {
+        let page_of = |count: u32, proof: usize| {
+            let mut body = Vec::new();
+            for nonce in 0..count {
+                write_header(&mut body, &header(nonce), &vec![7; proof]);
+            }
+            read_headers(body.into())
+        };
+        assert!(page_of(1, MAX_PROOF_BYTES).is_ok());
+        assert_eq!(page_of(1, MAX_PROOF_BYTES + 1), Err(WireError::TooLong));
+        // So many that the last begins below the limit, and one fewer.
+        let size = header_size(&[7; 1000]);
+        let full = u32::try_from(HEADERS_ANSWER_BYTES.div_ceil(size)).expect("small");
+        assert!(page_of(full, 1000).expect("a page").has_more);
+        assert!(!page_of(full - 1, 1000).expect("a page").has_more);
+        let most = MAX_HEADERS_BYTES / header_size(&[7; MAX_PROOF_BYTES]) + 1;
+        let most = u32::try_from(most).expect("small");
+        assert_eq!(page_of(most, MAX_PROOF_BYTES), Err(WireError::TooLong));
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! chain stood in: an active chain, its blocks and undo data, and coins at one of its
 //! blocks or of a branch that undo data leads back from.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -19,6 +19,7 @@ use crate::recent::RecentBlocks;
 use crate::refused::RefusedHeaders;
 use crate::storage::{Batch, ChainChange, CoinsFlush, Durability, Status, Storage, StorageError};
 use crate::tree::{BlockTree, EntryId};
+use crate::trust::Trust;
 use crate::unknown_rules::{SignalCounts, UnknownRules};
 use crate::verdict::{Accepted, Blame, NodeError, Placement, Refusal};
 
@@ -51,6 +52,7 @@ pub struct Chain {
     /// Blocks and undo data below this height are not in storage any more.
     pub(crate) pruned_below: Height,
     pub(crate) agreement: Agreement,
+    pub(crate) trust: Trust,
     pub(crate) signals: SignalCounts,
     /// As of the last commit.
     pub(crate) unknown_rules: UnknownRules,
@@ -60,6 +62,8 @@ pub struct Chain {
 #[derive(Default)]
 pub(crate) struct Unwritten {
     pub(crate) dirty: BTreeSet<EntryId>,
+    /// The engine's proofs of blocks that came in lately.
+    pub(crate) proofs: BTreeMap<EntryId, Bytes>,
     pub(crate) blocks: Vec<(BlockHash, Bytes)>,
     pub(crate) undo: Vec<(BlockHash, Bytes)>,
     pub(crate) bytes: usize,
@@ -205,6 +209,7 @@ impl Chain {
             return Ok(None);
         };
         self.check_fork(parent)?;
+        self.check_trust(parent)?;
         let id = match self.tree.find(hash) {
             Some(id) => id,
             None => self.insert_checked_header(parent, block.header(), &proof, now)?,
@@ -221,7 +226,10 @@ impl Chain {
         let count = u32::try_from(block.transactions().len()).expect("a block fits memory");
         self.tree.set_stored(id, count);
         self.work.dirty.insert(id);
-        self.work.bytes += block.size();
+        self.work.bytes += block.size() + proof.len();
+        if !proof.is_empty() {
+            self.work.proofs.insert(id, proof);
+        }
         self.work.blocks.push((hash, block.raw().clone()));
         self.memory.recent.insert(contextual);
         self.tell_stored(id, &block);
@@ -281,7 +289,8 @@ impl Chain {
         let tip_stands = !self.tree.entry(tip).record.status.is_failed();
         let start = tip_stands.then_some(tip);
         let leaves = self.tree.leaves();
-        let reachable = leaves.filter(|leaf| !self.forks_below_pruned(*leaf));
+        let reachable =
+            leaves.filter(|leaf| !self.forks_below_pruned(*leaf) && self.is_vouched_for(*leaf));
         let best = reachable.fold(start, |best, leaf| match best {
             None => Some(leaf),
             Some(best) => {
@@ -353,23 +362,51 @@ impl Chain {
         self.storage.retry()?;
         let batch = Batch {
             durability: Durability::Deferred,
-            ..self.take_unwritten()
+            ..self.take_unwritten()?
         };
         self.storage.commit(batch)
     }
 
-    fn take_unwritten(&mut self) -> Batch {
+    fn take_unwritten(&mut self) -> Result<Batch, StorageError> {
+        let proofs = self.proofs_of_dirty()?;
         let dirty = std::mem::take(&mut self.work.dirty);
         self.work.bytes = 0;
-        Batch {
+        Ok(Batch {
             headers: dirty
                 .iter()
                 .map(|id| self.tree.entry(*id).record.clone())
                 .collect(),
+            proofs,
             blocks: std::mem::take(&mut self.work.blocks),
             undo: std::mem::take(&mut self.work.undo),
             ..Batch::default()
+        })
+    }
+
+    /// Gathers the proofs of headers that are about to be written: a row is always written
+    /// whole. Those of blocks that came in before the last commit are made once more.
+    fn proofs_of_dirty(&mut self) -> Result<Vec<(BlockHash, Bytes)>, StorageError> {
+        let mut fresh = std::mem::take(&mut self.work.proofs);
+        if !self.engine.has_proofs() {
+            return Ok(Vec::new());
         }
+        let dirty: Vec<EntryId> = self.work.dirty.iter().copied().collect();
+        let mut proofs = Vec::with_capacity(dirty.len());
+        for id in dirty {
+            let record = &self.tree.entry(id).record;
+            let (hash, height) = (record.hash, record.height);
+            let has_block = record.transaction_count > 0 && height >= self.pruned_below;
+            let proof = match fresh.remove(&id) {
+                Some(proof) => proof,
+                None if has_block => {
+                    let block = self.block(hash)?;
+                    self.engine.proof_of(&block)
+                }
+                None => continue,
+            };
+            proofs.push((hash, proof));
+        }
+        Ok(proofs)
     }
 
     /// Makes everything durable and returns how the active chain changed since the last
@@ -384,7 +421,7 @@ impl Chain {
         self.storage.retry()?;
         let change = self.change_since_commit();
         let durability = self.agreement.take_durability(durability);
-        let mut batch = self.take_unwritten();
+        let mut batch = self.take_unwritten()?;
         batch.durability = durability;
         batch.engine = self.agreement.take_unwritten();
         if !change.is_empty() || self.work.stored_tip.is_none() {

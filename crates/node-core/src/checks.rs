@@ -77,6 +77,8 @@ impl Chain {
             now,
         };
         let hash = header.block_hash();
+        self.check_trusted_place(context.height, hash)
+            .inspect_err(|refusal| self.remember_refusal(hash, refusal))?;
         self.engine
             .check_header(header, proof, context.height, &self.tree.ancestry(parent))
             .map_err(|error| self.refuse_header(hash, &error))?;
@@ -119,6 +121,8 @@ impl Chain {
                 Refusal::new("prev-blk-not-found", detail, Blame::Nobody)
             })?;
             self.check_fork(parent)?;
+            self.check_trust(parent)?;
+            self.check_room_for_header(parent)?;
             last = Some(self.insert_checked_header(parent, header, proof, now)?);
         }
         Ok(last)

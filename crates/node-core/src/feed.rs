@@ -59,6 +59,7 @@ impl Chain {
     /// Gives the engine an input; what it asks of others waits in order.
     pub(crate) fn tell(&mut self, input: Input) {
         let outputs = self.engine.handle(self.agreement.now, input);
+        let is_mute = self.engine.has_finality() && self.is_untrusted();
         let agreement = &mut self.agreement;
         for output in outputs {
             match output {
@@ -74,6 +75,7 @@ impl Chain {
                     agreement.news.push(block);
                 }
                 Output::Connect(_) | Output::Disconnect(_) => agreement.wants_settling = true,
+                Output::BuildBlock(_) | Output::SignVote { .. } if is_mute => {}
                 for_others => agreement.outputs.push(for_others),
             }
         }
@@ -126,6 +128,23 @@ impl Chain {
     pub(crate) fn is_final_height(&self, height: Height) -> bool {
         self.finality()
             .is_some_and(|(block, _)| height <= block.height)
+    }
+
+    /// Refuses a block on a branch that leaves the chain below the final block.
+    pub(crate) fn check_final(&self, parent: EntryId) -> Result<(), Refusal> {
+        let Some((block, _)) = self.finality() else {
+            return Ok(());
+        };
+        let is_above = self.tree.entry(parent).record.height >= block.height;
+        let ancestor = self.tree.ancestor(parent, block.height);
+        if is_above && self.tree.entry(ancestor).record.hash == block.hash {
+            return Ok(());
+        }
+        let detail = format!(
+            "the branch lacks the final block at height {}",
+            block.height
+        );
+        Err(Refusal::invalid("bad-fork-prior-to-finalized", detail))
     }
 
     pub(crate) fn tell_stored(&mut self, id: EntryId, block: &Block) {

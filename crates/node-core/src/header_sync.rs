@@ -22,6 +22,7 @@ use synod_primitives::{BlockHash, Header, Height, Work};
 
 use crate::chain::Chain;
 use crate::tree::EntryId;
+use crate::trust::NEEDS_TRUST;
 use crate::verdict::{Blame, Refusal};
 
 /// One bit is kept of so many headers (Core 28: `HEADER_COMMITMENT_PERIOD`).
@@ -32,6 +33,13 @@ pub const REDOWNLOAD_HEADERS: usize = 14_621;
 /// The most bytes of engine proofs that wait in a second reading; past it the oldest headers
 /// enter the tree with fewer above them.
 pub const MAX_REDOWNLOAD_PROOF_BYTES: usize = 1 << 20;
+/// The most headers without their blocks that are kept under an engine whose headers cost no
+/// work, about 30 MB; children of the tip are always taken in. Further ones wait until blocks of
+/// those before have come.
+///
+/// Security: who leads the slots of a branch that was never connected shows only when it is, so
+/// a stranger's own key can make headers for it at the price of a signature each.
+pub const MAX_HEADERS_WITHOUT_BLOCK: usize = 100_000;
 /// The most blocks a second that the rule on times allows a chain to have in the long run
 /// (Core: 6, since each time must exceed the median of 11 before it).
 const MAX_BLOCKS_PER_SECOND: u64 = 6;
@@ -145,6 +153,9 @@ impl Chain {
         let stage = std::mem::take(&mut sync.stage);
         if page.is_empty() {
             return Ok(HeadersStep::default());
+        }
+        if let Some(needs) = self.needs_trust() {
+            return Err(Refusal::new(NEEDS_TRUST, needs.to_string(), Blame::Nobody));
         }
         self.check_page(page)?;
         let (stage, step) = match stage {
@@ -312,6 +323,16 @@ impl Chain {
         Ok((stage, step))
     }
 
+    /// Refuses a header for which there is no room before blocks have come.
+    pub(crate) fn check_room_for_header(&self, parent: EntryId) -> Result<(), Refusal> {
+        let is_cheap = self.engine.has_proofs() && parent != self.tree.tip();
+        if is_cheap && self.tree.without_block() >= MAX_HEADERS_WITHOUT_BLOCK {
+            let detail = "the blocks of other headers are awaited first";
+            return Err(Refusal::new("headers-too-many", detail, Blame::Nobody));
+        }
+        Ok(())
+    }
+
     fn is_worthy(&self, end: &BranchEnd) -> bool {
         let tip = self.tree.entry(self.tree.tip()).branch_end();
         self.engine.is_worth_storing(end, &tip)
@@ -351,7 +372,7 @@ impl Chain {
             ..self.tree.entry(id).branch_end()
         };
         let is_failed = self.tree.entry(id).record.status.is_failed();
-        if is_failed || self.engine.prefers(&tip, &end) {
+        if is_failed || !self.engine.is_worth_fetching(&end, &tip) {
             return Vec::new();
         }
         let fork = self.tree.entry(self.tree.fork_point(id)).record.height.0;

@@ -30,6 +30,7 @@ mod submit;
 mod template;
 mod transactions;
 mod tree;
+mod trust;
 mod unknown_rules;
 mod verdict;
 mod waiting;
@@ -38,7 +39,8 @@ pub use chain::{Chain, ChainSettings, MAX_UNCOMMITTED_BYTES, TipChange};
 pub use event::Event;
 pub use feed::MAX_WAITING_OUTPUTS;
 pub use header_sync::{
-    COMMITMENT_PERIOD, HeaderSync, HeadersStep, MAX_REDOWNLOAD_PROOF_BYTES, REDOWNLOAD_HEADERS,
+    COMMITMENT_PERIOD, HeaderSync, HeadersStep, MAX_HEADERS_WITHOUT_BLOCK,
+    MAX_REDOWNLOAD_PROOF_BYTES, REDOWNLOAD_HEADERS,
 };
 pub use memory::MemoryStorage;
 pub use node::{Node, Settings, SharedMempool};
@@ -48,12 +50,13 @@ pub use prune::MIN_BLOCKS_KEPT;
 pub use storage::{
     Batch, ChainChange, CoinsFlush, Durability, HeaderRecord, Status, Storage, StorageError, Stored,
 };
-pub use submit::{Submission, View};
+pub use submit::{BLOCK_IS_FINAL, Submission, View};
 pub use template::{
     BlockTemplate, Chosen, EXTRA_NONCE_BYTES, FoundWork, TemplateEntry, TemplateParts,
 };
 pub use transactions::{Admission, Offer};
 pub use tree::{BlockTree, Entry, EntryId};
+pub use trust::{NEEDS_TRUST, NeedsTrust};
 pub use unknown_rules::{SIGNAL_BITS, SIGNAL_PERIOD, SIGNAL_THRESHOLD, UnknownRules};
 pub use verdict::{Accepted, Blame, NodeError, Placement, Refusal};
 pub use waiting::{CLIENTS, MAX_REFUSED_TRANSACTIONS, SharedWaiting, Waiting};

@@ -73,6 +73,7 @@ impl Node {
             waiting: Arc::new(RwLock::new(Waiting::new(OrphanLimits::default()))),
             events: Vec::new(),
         };
+        node.chain.start_trusting(now)?;
         let change = node.chain.settle(&*read(&node.mempool))?;
         node.follow(&change, now)?;
         Ok(node)

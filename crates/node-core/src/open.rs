@@ -12,6 +12,7 @@ use crate::chain::{Chain, ChainSettings, InMemory, Unwritten};
 use crate::feed::Agreement;
 use crate::storage::{Batch, ChainChange, CoinsFlush, Storage, StorageError, Stored};
 use crate::tree::{BlockTree, EntryId};
+use crate::trust::Trust;
 use crate::unknown_rules::{SignalCounts, UnknownRules};
 use crate::verdict::NodeError;
 
@@ -80,6 +81,7 @@ impl Chain {
             pool: pool.into(),
             pruned_below: stored.pruned_below,
             agreement: Agreement::default(),
+            trust: Trust::of_spec(spec),
             signals: SignalCounts::default(),
             unknown_rules: UnknownRules::default(),
         };

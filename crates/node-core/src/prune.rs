@@ -54,8 +54,10 @@ impl Chain {
 
     /// Refuses a block on a branch that could never become active.
     ///
-    /// The peer is not to blame: another node may have what this one has forgotten.
+    /// Where blocks were pruned the peer is not to blame: another node may have what this one
+    /// has forgotten.
     pub(crate) fn check_fork(&self, parent: EntryId) -> Result<(), Refusal> {
+        self.check_final(parent)?;
         if !self.forks_below_pruned(parent) {
             return Ok(());
         }

@@ -93,6 +93,8 @@ pub enum Durability {
 pub struct Batch {
     /// Headers to insert or update.
     pub headers: Vec<HeaderRecord>,
+    /// What travels beside those headers whose engine needs it, in the order of the headers.
+    pub proofs: Vec<(BlockHash, Bytes)>,
     /// Blocks to insert, raw.
     pub blocks: Vec<(BlockHash, Bytes)>,
     /// Undo data to insert.

@@ -11,8 +11,12 @@ use crate::chain::{Chain, TipChange};
 use crate::prepared::{Candidate, PreparedBlock};
 use crate::storage::{Durability, Status, StorageError};
 use crate::tree::EntryId;
+use crate::trust::NeedsTrust;
 use crate::unknown_rules::UnknownRules;
 use crate::verdict::{Accepted, Blame, NodeError, Placement, Refusal};
+
+/// The code of an operator's correction that would take a final block back.
+pub const BLOCK_IS_FINAL: &str = "block-is-final";
 
 impl Chain {
     /// Takes in blocks in order, lets the tip settle after each and makes all durable at once.
@@ -142,7 +146,7 @@ impl Chain {
         let is_final = self.is_final_height(self.tree.entry(id).record.height);
         if is_final && self.tree.is_active(id) {
             let detail = "the block is final";
-            return Err(Refusal::new("block-is-final", detail, Blame::Nobody).into());
+            return Err(Refusal::new(BLOCK_IS_FINAL, detail, Blame::Nobody).into());
         }
         let is_active = self.tree.is_active(id);
         if is_active && self.tree.entry(id).record.height < self.pruned_below {
@@ -233,6 +237,7 @@ impl Chain {
             bits: record.header.bits,
             unknown_rules: self.unknown_rules,
             finalized: self.finality().map(|(block, _)| *block),
+            needs_trust: self.needs_trust(),
         }
     }
 }
@@ -270,4 +275,6 @@ pub struct View {
     pub unknown_rules: UnknownRules,
     /// The last final block.
     pub finalized: Option<FinalBlock>,
+    /// Why the node follows nobody, if it does not.
+    pub needs_trust: Option<NeedsTrust>,
 }

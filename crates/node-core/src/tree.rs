@@ -53,6 +53,8 @@ pub struct BlockTree {
     /// Entries without children: where branches of headers end.
     ends: BTreeSet<EntryId>,
     next_arrival: u64,
+    /// Headers whose blocks have not come.
+    without_block: usize,
 }
 
 /// How many headers a median time looks at (Core: `nMedianTimeSpan`).
@@ -78,6 +80,7 @@ impl BlockTree {
             leaves: BTreeSet::new(),
             ends: BTreeSet::new(),
             next_arrival: 1,
+            without_block: 0,
         };
         let id = tree.push(record, engine.work(genesis), None);
         tree.active.push(id);
@@ -105,6 +108,7 @@ impl BlockTree {
         let id = EntryId(u32::try_from(self.entries.len()).expect("fewer than 2^32 headers"));
         let skip = parent.map(|parent| self.ancestor(parent, skip_height(record.height)));
         let has_block = record.status.has_block();
+        self.without_block += usize::from(record.status == Status::HeaderOnly);
         self.by_hash.insert(record.hash, id);
         self.entries.push(Entry {
             record,
@@ -176,6 +180,18 @@ impl BlockTree {
         self.entries.is_empty()
     }
 
+    /// Returns the number of headers whose blocks have not come.
+    #[must_use]
+    pub fn without_block(&self) -> usize {
+        self.without_block
+    }
+
+    /// Returns the hash of the active block at a height, the tip's above it.
+    pub(crate) fn active_hash(&self, height: Height) -> BlockHash {
+        let id = self.active_at(height).unwrap_or_else(|| self.tip());
+        self.entry(id).record.hash
+    }
+
     /// Returns the last block of the active chain.
     #[must_use]
     pub fn tip(&self) -> EntryId {
@@ -220,7 +236,10 @@ impl BlockTree {
 
     /// Sets what is known of a block and keeps the set of leaves true.
     pub fn set_status(&mut self, id: EntryId, status: Status) {
-        self.entries[id.0 as usize].record.status = status;
+        let before = &mut self.entries[id.0 as usize].record.status;
+        self.without_block -= usize::from(*before == Status::HeaderOnly);
+        self.without_block += usize::from(status == Status::HeaderOnly);
+        *before = status;
         self.update_leaf(id);
         if let Some(parent) = self.entry(id).parent {
             self.update_leaf(parent);

@@ -111,6 +111,33 @@ impl Reader {
         Ok(records)
     }
 
+    /// Reads all headers without their proofs, which make most of their bytes where an engine
+    /// has them, in the order in which they were inserted.
+    ///
+    /// # Errors
+    /// The database failed, a header is damaged or missing.
+    pub async fn headers_without_proofs(&self) -> Result<Vec<HeaderRecord>, StoreError> {
+        let mut snapshot = self.snapshot().await?;
+        let count = ChainState::load(&mut snapshot).await?.headers;
+        let mut records = Vec::new();
+        headers::scan(&mut snapshot, count, |_, record| {
+            let proof = Bytes::new();
+            records.push(HeaderRecord { proof, ..record });
+            Ok(())
+        })
+        .await?;
+        Ok(records)
+    }
+
+    /// Reads headers in the order asked for.
+    ///
+    /// # Errors
+    /// The database failed, a header is damaged or not there.
+    pub async fn headers_of(&self, hashes: &[BlockHash]) -> Result<Vec<HeaderRecord>, StoreError> {
+        let mut connection = self.pool.acquire().await?;
+        headers::find_all(&mut connection, hashes).await
+    }
+
     /// Reads a header.
     ///
     /// # Errors

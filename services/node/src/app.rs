@@ -154,10 +154,13 @@ pub async fn open_node(
         policy: Policy::default(),
     };
     let spec = spec.clone();
+    let trusts_tip = config.trusts_tip();
     // Replaying blocks takes long and calls the store: not on a thread of the runtime.
-    let node = tokio::task::spawn_blocking(move || Node::open(&spec, storage, settings, clock()))
-        .await
-        .context("opening the chain")??;
+    let node = tokio::task::spawn_blocking(move || Node::open(&spec, storage, settings, clock()));
+    let mut node = node.await.context("opening the chain")??;
+    if trusts_tip {
+        node.chain_mut().trust_stored_chain();
+    }
     Ok((node, reader, maintenance))
 }
 
@@ -256,6 +259,12 @@ pub async fn run(
     ));
     let health = Health::default();
     health.check("chain").pass();
+    let trust = health.check("trust");
+    trust.pass();
+    if let Some(needs) = state.chain.view().needs_trust {
+        tracing::warn!("{needs}");
+        trust.fail(needs.to_string());
+    }
     let storage = health.check("storage");
     storage.pass();
     let room = tokio::spawn(room::watch(state.chain.clone(), storage, shutdown.clone()));

@@ -143,6 +143,10 @@ struct NodeArgs {
     /// Offer the routes for tests, on loopback only.
     #[arg(long)]
     dev: bool,
+    /// A block to take for granted, as HEIGHT:HASH from somebody you trust; tip stands for the
+    /// stored chain, for a network that stood still as a whole.
+    #[arg(long, value_name = "HEIGHT:HASH")]
+    trust_checkpoint: Vec<String>,
     /// Threads that check scripts.
     #[arg(long)]
     threads: Option<u32>,
@@ -183,6 +187,8 @@ impl NodeArgs {
             "allow_private",
             self.allow_private.then_some(Value::Boolean(true)),
         );
+        let trusted = list(self.trust_checkpoint).map(Value::Array);
+        set("trust_checkpoint", trusted);
         set("dev", self.dev.then_some(Value::Boolean(true)));
         set("threads", self.threads.map(|it| Value::Integer(it.into())));
         let sources = Sources {

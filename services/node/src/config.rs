@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use synod_chainspec::ChainSpec;
+use synod_primitives::{BlockHash, Height};
 
 /// The default bytes of coins held in memory.
 const DEFAULT_COINS_CACHE: usize = 128 << 20;
@@ -15,6 +16,9 @@ const DEFAULT_MEMPOOL_SAVE_S: u64 = 60;
 
 /// The default bytes of blocks that one peer's address is sent a second: one gigabit's worth.
 const DEFAULT_UPLOAD_BYTES_PER_S: u64 = 128 << 20;
+
+/// Names the stored chain as the trusted one.
+const TRUST_TIP: &str = "tip";
 
 /// The settings of a node; unknown names are refused.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -56,6 +60,10 @@ pub struct NodeConfig {
     /// Whether the routes for tests exist.
     #[serde(default)]
     pub dev: bool,
+    /// Blocks that the operator takes for granted, each `HEIGHT:HASH`; `tip` stands for the
+    /// chain as it is stored, for a network that stood still as a whole.
+    #[serde(default)]
+    pub trust_checkpoint: Vec<String>,
     /// Threads that check scripts; all processors by default.
     #[serde(default)]
     pub threads: Option<usize>,
@@ -115,6 +123,7 @@ impl NodeConfig {
             peer_upload_bytes_per_s: default_upload(),
             allowed_host: Vec::new(),
             dev: false,
+            trust_checkpoint: Vec::new(),
             threads: None,
             prune: None,
             accept_older: false,
@@ -124,12 +133,23 @@ impl NodeConfig {
         }
     }
 
-    /// Resolves preset or file, and overrides.
+    /// Resolves preset or file, and overrides; trusted blocks join those of the file.
     ///
     /// # Errors
-    /// There is no such preset or file, or it is no chain spec.
+    /// There is no such preset or file, or it is no chain spec; a trusted block is not written
+    /// as `HEIGHT:HASH`.
     pub fn spec(&self) -> Result<ChainSpec> {
-        resolve_spec(&self.network, &self.activation)
+        let mut spec = resolve_spec(&self.network, &self.activation)?;
+        for text in self.trust_checkpoint.iter().filter(|it| *it != TRUST_TIP) {
+            spec.trust.checkpoints.push(parse_checkpoint(text)?);
+        }
+        Ok(spec)
+    }
+
+    /// Says whether the operator takes the stored chain for granted.
+    #[must_use]
+    pub fn trusts_tip(&self) -> bool {
+        self.trust_checkpoint.iter().any(|it| it == TRUST_TIP)
     }
 
     /// Returns the number of threads that check scripts.
@@ -138,6 +158,16 @@ impl NodeConfig {
         let all = || std::thread::available_parallelism().map_or(1, usize::from);
         self.threads.filter(|it| *it > 0).unwrap_or_else(all)
     }
+}
+
+fn parse_checkpoint(text: &str) -> Result<(Height, BlockHash)> {
+    let parts = text.split_once(':').and_then(|(height, hash)| {
+        Some((
+            Height(height.parse().ok()?),
+            hash.parse::<BlockHash>().ok()?,
+        ))
+    });
+    parts.with_context(|| format!("{text} is no trusted block: it is written as HEIGHT:HASH"))
 }
 
 /// Reads a preset by its name, else a spec file, and applies overrides.
@@ -157,4 +187,30 @@ pub fn resolve_spec(network: &str, activations: &[String]) -> Result<ChainSpec> 
         spec.override_activation(activation)?;
     }
     Ok(spec)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(trusted: &[&str]) -> NodeConfig {
+        NodeConfig {
+            network: "regtest".to_owned(),
+            trust_checkpoint: trusted.iter().map(|it| (*it).to_owned()).collect(),
+            ..NodeConfig::new(PathBuf::from("nowhere"))
+        }
+    }
+
+    #[test]
+    fn trusted_blocks_are_heights_and_hashes_and_the_tip() {
+        let hash = "ab".repeat(32);
+        let config = with(&[&format!("7:{hash}"), "tip"]);
+        let spec = config.spec().expect("a spec");
+        let hash = hash.parse().expect("a hash");
+        assert_eq!(spec.trust.checkpoints, [(Height(7), hash)]);
+        assert!(config.trusts_tip() && !with(&[]).trusts_tip());
+        for wrong in ["7", "7:ab", "-1:00", "TIP", &format!("x:{hash}")] {
+            assert!(with(&[wrong]).spec().is_err(), "{wrong}");
+        }
+    }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::http::StatusCode;
 use synod_api::HashHex;
 use synod_mempool::Rejected;
-use synod_node_core::{Blame, NodeError, Refusal, StorageError};
+use synod_node_core::{BLOCK_IS_FINAL, Blame, NodeError, Refusal, StorageError};
 use synod_service::ApiError;
 use synod_store::StoreError;
 
@@ -23,6 +23,7 @@ pub const STORAGE_FULL: &str = "storage-full";
 pub fn refused(refusal: Refusal) -> ApiError {
     let status = match refusal.blame {
         Blame::Malformed => StatusCode::BAD_REQUEST,
+        Blame::Nobody if refusal.code == BLOCK_IS_FINAL => StatusCode::CONFLICT,
         Blame::Invalid | Blame::Mutated | Blame::Nobody => StatusCode::UNPROCESSABLE_ENTITY,
     };
     let mut error = ApiError::new(status, &refusal.code, refusal.detail);

@@ -16,6 +16,7 @@ pub mod config;
 pub mod digest;
 pub mod error;
 mod halt;
+mod headers;
 pub mod http;
 pub mod kept;
 pub mod member;

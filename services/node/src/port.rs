@@ -6,12 +6,13 @@ use bytes::Bytes;
 use synod_gossip::{Admitted, HeadersJudged, NodePort, PeerId, Tip, Verdict};
 use synod_mempool::{Class, Options, Rejected};
 use synod_node_core::{
-    Accepted, Admission, Blame, Durability, HeaderSync, Offer, Placement, Refusal,
+    Accepted, Admission, Blame, BlockTree, Durability, HeaderSync, Offer, Placement, Refusal,
 };
-use synod_primitives::{BlockHash, Header, Height, Transaction, Txid, Wtxid};
+use synod_primitives::{BlockHash, Header, Transaction, Txid, Wtxid};
 use synod_store::Reader;
 
 use crate::chain::ChainHandle;
+use crate::headers;
 use crate::state::read;
 use crate::tools::prepare::{Pending, Preparation};
 
@@ -135,19 +136,9 @@ impl NodePort for ChainPort {
     }
 
     async fn headers_after(&self, after: BlockHash, limit: usize) -> Option<Vec<(Header, Bytes)>> {
-        let headers = self.chain.look(move |node, _| {
-            let tree = node.chain().tree();
-            let start = tree.find(after).filter(|id| tree.is_active(*id));
-            Ok(start.map(|id| {
-                let first = tree.entry(id).record.height.0.saturating_add(1);
-                (first..)
-                    .map_while(|height| tree.active_at(Height(height)))
-                    .take(limit)
-                    .map(|id| (tree.entry(id).record.header, Bytes::new()))
-                    .collect()
-            }))
-        });
-        headers.await.ok().flatten()
+        let find = move |tree: &BlockTree| tree.find(after).filter(|id| tree.is_active(*id));
+        let page = headers::after(&self.chain, &self.reader, limit, None, find);
+        page.await.ok().flatten()
     }
 
     async fn raw_block(&self, hash: BlockHash) -> Option<Bytes> {

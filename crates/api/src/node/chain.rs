@@ -47,6 +47,10 @@ pub struct ChainStatus {
     pub finalized: Option<Finalized>,
     /// True while the node catches up with its peers.
     pub initial_sync: bool,
+    /// Why the node follows nobody until its operator names a block to trust, as a sentence;
+    /// absent while it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub needs_trust: Option<String>,
     /// True when old blocks may have been forgotten.
     #[serde(default)]
     pub pruned: bool,

@@ -17,6 +17,7 @@ fn settings(seats: u32) -> Settings {
             misses: 12,
             rounds: 24,
         },
+        unbonding_blocks: 256,
     }
 }
 

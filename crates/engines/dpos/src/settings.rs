@@ -35,6 +35,8 @@ pub struct Settings {
     pub seats: u32,
     /// When delegates are benched.
     pub jail: JailRule,
+    /// Blocks for which stake that leaves stays slashable.
+    pub unbonding_blocks: u32,
 }
 
 impl Settings {
@@ -57,6 +59,7 @@ impl Settings {
                 misses: dpos.jail_misses,
                 rounds: dpos.jail_rounds,
             },
+            unbonding_blocks: dpos.stake.unbonding_blocks,
         })
     }
 

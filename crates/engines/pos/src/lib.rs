@@ -36,7 +36,7 @@ use std::sync::Arc;
 use synod_chainspec::{Bootstrap, ChainSpec, EngineSpec, Pos};
 use synod_engine::{FinalBlock, Millis};
 use synod_primitives::{BlockHash, Height};
-use synod_seal::{Checkpoint, Epoch, SealKey, Slot};
+use synod_seal::{Checkpoint, Epoch, SealKey};
 
 use duties::Duties;
 use record::Finality;
@@ -69,8 +69,6 @@ struct Rules {
     bootstrap: Bootstrap,
     bootstrap_key: SealKey,
     schedule: Schedule,
-    /// Blocks that an operator takes for granted.
-    trusted: BTreeMap<Height, BlockHash>,
 }
 
 /// The active chain as far as it was connected.
@@ -125,7 +123,6 @@ impl ProofOfStake {
                     slot_s: settings.slot_s.max(1),
                     epoch_slots: settings.epoch_slots.max(1),
                 },
-                trusted: spec.trust.checkpoints.iter().copied().collect(),
             },
             now: Millis::default(),
             tree: Tree::new(genesis),
@@ -138,21 +135,6 @@ impl ProofOfStake {
             checkpoints: Checkpoints::default(),
             duties: Duties::default(),
         })
-    }
-
-    /// Says whether the final block is so old that stake which has left since could have made
-    /// another history, and no trusted block lies above it (weak subjectivity). A node should
-    /// then not follow anybody until its operator names a block to trust.
-    #[must_use]
-    pub fn needs_trust(&self, now: Millis) -> bool {
-        let (height, slot) = self
-            .checkpoints
-            .finality
-            .map_or((Height::GENESIS, Slot(0)), |it| (it.block.height, it.slot));
-        let unbonding = u64::from(self.rules.settings.stake.unbonding_blocks);
-        let is_old = self.rules.schedule.slot_at(now).0 > slot.0.saturating_add(unbonding);
-        let is_vouched_for = self.rules.trusted.keys().any(|trusted| *trusted > height);
-        is_old && !is_vouched_for
     }
 
     /// Returns the highest justified checkpoint of the active chain.

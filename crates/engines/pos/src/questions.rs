@@ -26,6 +26,10 @@ impl Engine for ProofOfStake {
         sealed.map_or_else(Bytes::new, |it| it.encode_proof().into())
     }
 
+    fn has_proofs(&self) -> bool {
+        true
+    }
+
     fn check_header_alone(&self, header: &Header, proof: &[u8]) -> Result<(), HeaderError> {
         let sealed = SealedHeader::decode_proof(*header, proof)?;
         let checked = sealed.check(&self.rules.chain_id)?;
@@ -129,6 +133,13 @@ impl Engine for ProofOfStake {
         self.checkpoints.finality.map(|it| it.block)
     }
 
+    fn trust_period_s(&self) -> Option<u64> {
+        let settings = &self.rules.settings;
+        let slots = u64::from(settings.stake.unbonding_blocks);
+        // No slot has more than one block.
+        Some(slots.saturating_mul(u64::from(settings.slot_s)))
+    }
+
     fn stands_at(&self) -> Option<FinalBlock> {
         Some(self.active.state.tip)
     }
@@ -209,30 +220,24 @@ impl ProofOfStake {
         }
     }
 
-    /// Refuses branches that leave the chain below the final block or a trusted one.
+    /// Refuses branches that leave the chain below the final block.
     fn check_final(
         &self,
         header: &Header,
         height: Height,
         ancestry: &dyn Ancestry,
     ) -> Result<(), HeaderError> {
-        let finality = self
-            .checkpoints
-            .finality
-            .map(|it| (it.block.height, it.block.hash));
-        let trusted = self.rules.trusted.iter().map(|(at, hash)| (*at, *hash));
-        for (at, hash) in trusted.chain(finality) {
-            let here = if at == height {
-                Some(header.block_hash())
-            } else {
-                ancestry.header_at(at).map(|it| it.block_hash())
-            };
-            if at <= height && here != Some(hash) {
-                return Err(HeaderError::PriorToFinalized);
-            }
-        }
-        // A trusted block may lie above; below the final one no new block has a place.
-        if finality.is_some_and(|(at, _)| height < at) {
+        let Some(finality) = self.checkpoints.finality else {
+            return Ok(());
+        };
+        let (at, hash) = (finality.block.height, finality.block.hash);
+        let here = if at == height {
+            Some(header.block_hash())
+        } else {
+            ancestry.header_at(at).map(|it| it.block_hash())
+        };
+        // Below the final block no new one has a place.
+        if height < at || here != Some(hash) {
             return Err(HeaderError::PriorToFinalized);
         }
         Ok(())

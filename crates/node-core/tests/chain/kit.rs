@@ -101,6 +101,15 @@ pub(crate) fn open_spec(spec: &ChainSpec, disk: &Disk) -> Node {
     Node::open(spec, storage, settings(64 << 20), NOW).expect("storage works")
 }
 
+/// Opens a node under other rules at a moment.
+pub(crate) fn try_open_spec_at(
+    spec: &ChainSpec,
+    disk: &Disk,
+    now: u64,
+) -> Result<Node, StorageError> {
+    Node::open(spec, Box::new(disk.clone()), settings(64 << 20), now)
+}
+
 pub(crate) fn try_open_on(
     storage: Box<dyn Storage>,
     coins_cache_bytes: usize,

@@ -9,5 +9,7 @@ mod kit;
 mod mutations;
 mod pos;
 mod random;
+mod slashing;
 mod storage;
+mod trust;
 mod unknown_rules;

@@ -165,6 +165,7 @@ async fn chain(State(node): State<FakeNode>) -> Json<ChainStatus> {
         difficulty: 0.0,
         finalized: None,
         initial_sync: false,
+        needs_trust: None,
         pruned: false,
         prune_height: None,
         snapshot: None,

@@ -47,7 +47,7 @@ impl StoreAdapter {
         let standing = self.reader.standing().await?;
         let headers = self
             .reader
-            .headers()
+            .headers_without_proofs()
             .await?
             .into_iter()
             .map(from_record)
@@ -252,11 +252,11 @@ fn from_record(record: store::HeaderRecord) -> HeaderRecord {
     }
 }
 
-fn into_record(record: &HeaderRecord) -> store::HeaderRecord {
+fn into_record(record: &HeaderRecord, proof: Bytes) -> store::HeaderRecord {
     store::HeaderRecord {
         hash: record.hash,
         header: record.header,
-        proof: Bytes::new(),
+        proof,
         height: record.height,
         chainwork: record.chainwork,
         status: match &record.status {
@@ -295,8 +295,16 @@ pub(super) fn into_store(batch: &Batch) -> store::Batch {
             .collect(),
         deletes: flush.deletes.clone(),
     });
+    // Proofs come in the order of the headers that have one.
+    let mut proofs = batch.proofs.iter().peekable();
+    let mut proof_of = |hash: BlockHash| {
+        let next = proofs.next_if(|(at, _)| *at == hash);
+        next.map_or_else(Bytes::new, |(_, proof)| proof.clone())
+    };
+    let headers = batch.headers.iter();
+    let headers = headers.map(|it| into_record(it, proof_of(it.hash)));
     store::Batch {
-        headers: batch.headers.iter().map(into_record).collect(),
+        headers: headers.collect(),
         blocks: batch.blocks.clone(),
         undo: batch.undo.clone(),
         chain,

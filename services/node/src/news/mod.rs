@@ -5,7 +5,6 @@ mod catch_up;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use synod_api::node::{BlockRef, Event as EventBody, EventKind, RemovalReason};
 use synod_api::{AmountSat, HashHex};
 use synod_gossip::{CompactBlock, NewBlock};
@@ -81,11 +80,12 @@ fn told(event: Event, known: &mut BTreeSet<HashHex>) -> Vec<EventKind> {
 
 /// Reads a block and tells it by short ids.
 async fn new_block(reader: &Reader, hash: BlockHash, height: Height) -> Option<NewBlock> {
+    let proof = reader.header(hash).await.ok()?.proof;
     let raw = reader.block(hash).await.ok().flatten()?;
     let block = Block::decode(&raw).ok()?;
     let mut nonce = [0; 8];
     getrandom::fill(&mut nonce).ok()?;
-    let compact = CompactBlock::of(&block, Bytes::new(), u64::from_le_bytes(nonce));
+    let compact = CompactBlock::of(&block, proof, u64::from_le_bytes(nonce));
     Some(NewBlock {
         hash,
         header: *block.header(),

@@ -56,7 +56,9 @@ pub async fn run(config: &NodeConfig) -> Result<ReindexReport> {
         data: built.clone(),
         ..config.clone()
     };
-    let (node, reader, maintenance) = open_node(&inner, &spec).await?;
+    let (mut node, reader, maintenance) = open_node(&inner, &spec).await?;
+    // These blocks were followed before.
+    node.chain_mut().trust_stored_chain();
     tracing::info!(
         height = node.view().height.0,
         "rebuilding from the stored blocks"

@@ -45,6 +45,8 @@ pub(crate) struct Starter {
     pub(crate) announce: Option<String>,
     pub(crate) upload: Option<u64>,
     pub(crate) member: Vec<String>,
+    pub(crate) network: Option<String>,
+    pub(crate) trust: Vec<String>,
     pub(crate) data: Option<TempDir>,
 }
 
@@ -54,7 +56,8 @@ impl Starter {
             .data
             .unwrap_or_else(|| tempfile::tempdir().expect("a directory"));
         let mut config = NodeConfig {
-            network: "regtest".to_owned(),
+            network: self.network.unwrap_or_else(|| "regtest".to_owned()),
+            trust_checkpoint: self.trust,
             dev: true,
             threads: Some(1),
             peer: self.peer,

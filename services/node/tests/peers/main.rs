@@ -5,4 +5,5 @@ mod kit;
 mod limits;
 mod members;
 mod news;
+mod sealed;
 mod sync;

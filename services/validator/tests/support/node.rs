@@ -188,6 +188,7 @@ async fn chain_status(State(node): State<FakeNode>) -> Json<ChainStatus> {
         difficulty: 0.0,
         finalized: None,
         initial_sync: chain.is_synchronising,
+        needs_trust: None,
         pruned: false,
         prune_height: None,
         snapshot: None,

@@ -19,6 +19,10 @@ impl Engine for DelegatedStake {
         sealed.map_or_else(Bytes::new, |it| Bytes::from(it.encode_proof()))
     }
 
+    fn has_proofs(&self) -> bool {
+        true
+    }
+
     fn check_header_alone(&self, header: &Header, proof: &[u8]) -> Result<(), HeaderError> {
         let sealed = SealedHeader::decode_proof(*header, proof)?;
         let checked = sealed.check(&self.settings.chain_id)?;
@@ -117,6 +121,12 @@ impl Engine for DelegatedStake {
 
     fn finalized(&self) -> Option<FinalBlock> {
         self.finalized
+    }
+
+    fn trust_period_s(&self) -> Option<u64> {
+        let slots = u64::from(self.settings.unbonding_blocks);
+        // No slot has more than one block.
+        Some(slots.saturating_mul(u64::from(self.settings.slot_s)))
     }
 
     fn stands_at(&self) -> Option<FinalBlock> {

@@ -2,7 +2,7 @@
 
 use synod_engine::Engine;
 
-use crate::kit::BOOTSTRAP_BLOCKS;
+use crate::kit::{BOND, BOOTSTRAP_BLOCKS, settings};
 use crate::world::{Weather, World};
 
 /// The sum of squared differences from the mean, over the mean, in thousandths.
@@ -32,6 +32,33 @@ fn twenty_one_delegates_seal_twenty_blocks_each_in_twenty_rounds() {
         assert!(node.finals.is_sorted_by(|a, b| a.height < b.height));
     }
     assert!(world.accused.is_empty());
+}
+
+/// 25 candidates with 25 amounts of votes for 21 seats: the seats go by stake, and whoever sits
+/// takes one turn a round.
+#[test]
+fn the_twenty_one_with_the_most_stake_share_the_blocks_of_twenty_rounds() {
+    let votes: Vec<i64> = (0..25).map(|index| BOND + (index * 7) % 25).collect();
+    let mut world = World::with_votes(settings(21), &votes, 4);
+    world.weather.loss_percent = 5;
+    world.run_to_slot(20 * 21);
+    let counts = world.blocks_by_delegate(0);
+    let mut by_stake: Vec<(i64, u64)> = votes.iter().copied().zip(counts).collect();
+    by_stake.sort_unstable_by(|a, b| b.cmp(a));
+    let (seated, left_out) = by_stake.split_at(21);
+    let counts: Vec<u64> = seated.iter().map(|(_, blocks)| *blocks).collect();
+    let chi_squared = chi_squared_thousandths(&counts);
+    println!(
+        "blocks by falling stake: {counts:?}, chi-squared {}.{:03} of 45.31",
+        chi_squared / 1000,
+        chi_squared % 1000
+    );
+    assert!(chi_squared < 45_310);
+    assert!(counts.iter().sum::<u64>() > 20 * 21 * 3 / 4, "{counts:?}");
+    assert!(
+        left_out.iter().all(|(_, blocks)| *blocks == 0),
+        "{left_out:?}"
+    );
 }
 
 /// A tenth of the messages lost, a tenth twice, delays beyond a slot, so that blocks come in

@@ -1,11 +1,11 @@
 //! Delegates that are away, cut off, or cheat.
 
-use synod_engine::{Engine, FinalBlock, HeaderError};
+use synod_engine::{Engine, FinalBlock, HeaderError, Input};
 use synod_engine_dpos::DelegateState;
 use synod_primitives::Height;
 use synod_seal::{Slot, StakeChange, find_seal};
 
-use crate::kit::vote;
+use crate::kit::{Random, seeds, vote};
 use crate::world::World;
 
 #[test]
@@ -68,6 +68,31 @@ fn a_partition_heals_without_a_final_block_reverted() {
         assert!(lag <= 9 + 6, "{lag}");
         assert!(world.nodes[6].deepest_reorg > 20);
         assert!(world.accused.is_empty());
+    }
+}
+
+/// Groups change at random, then all hear each other again. A node panics when a final block
+/// leaves its chain.
+#[test]
+fn no_final_block_is_reverted_by_random_partitions_over_many_seeds() {
+    for seed in 100..100 + seeds(6) {
+        let mut world = World::new(7, 7, seed);
+        let mut random = Random(seed | 1);
+        world.run_to_slot(14);
+        for phase in 1..=6 {
+            let groups = (0..7).map(|_| 1 + u32::from(random.below(3) == 0));
+            world.regroup(groups.collect());
+            world.run_to_slot(14 + phase * 14);
+            world.check_finals_agree();
+        }
+        let apart = world.nodes[0].final_height();
+        world.heal();
+        world.run_to_slot(14 + 6 * 14 + 84);
+        world.check_finals_agree();
+        let tip = world.nodes[0].tip();
+        assert!(world.nodes.iter().all(|it| it.tip() == tip), "seed {seed}");
+        assert!(world.nodes[0].final_height() > apart + 14, "seed {seed}");
+        assert!(world.accused.is_empty(), "seed {seed}");
     }
 }
 
@@ -309,4 +334,46 @@ fn a_guilty_delegates_block_is_refused_in_the_seat_that_it_still_has() {
         let refused = HeaderError::Proposer;
         assert!(slot < Slot(17), "{refused}: it has no seat any more");
     }
+}
+
+/// S17: a block of a benched delegate is refused before it is stored, and no vote.
+#[test]
+fn s17_a_benched_delegates_block_is_refused_and_its_evidence_still_counts() {
+    let mut world = World::new(4, 5, 31);
+    let best = world.nodes[0].engine.standings().next();
+    let benched = world.index_of(best.expect("candidates").delegate);
+    let other = (benched + 1) % 5;
+    world.groups[benched] = 0;
+    world.run_to_slot(4 * 18);
+    let slot = world.slot() + 1;
+    let node = &world.nodes[other];
+    let round = node.engine.round_at(Slot(slot)).expect("known");
+    assert!(!round.has_seat(&world.keys[benched].delegate));
+    let key = &world.keys[benched];
+    let time = world.settings.slot_time(Slot(slot)).expect("in range");
+    let blocks = [0, 1].map(|salt| {
+        let mut seal = key.seal(slot);
+        seal.prevoted = node.engine.prevoted();
+        key.block(node.tip(), node.height() + 1, time, &seal, salt)
+    });
+    let tip = node.tip();
+    let hashes = blocks.each_ref().map(|block| world.know(block));
+    for hash in hashes {
+        world.deliver(other, other, hash);
+        let refused = world.nodes[other].refused.get(&hash);
+        assert_eq!(refused, Some(&HeaderError::Proposer));
+    }
+    assert_eq!(world.nodes[other].tip(), tip);
+    // It sealed two blocks for one slot all the same: whoever shows them is believed.
+    let statement = |block: &synod_primitives::Block| {
+        let sealed = synod_seal::SealedHeader::of_block(block);
+        synod_seal::Statement::Block(Box::new(sealed.expect("a coinbase")))
+    };
+    let evidence = synod_seal::Evidence {
+        first: statement(&blocks[0]),
+        second: statement(&blocks[1]),
+    };
+    let delegate = world.keys[benched].delegate;
+    world.feed(other, Input::Evidence(Box::new(evidence)));
+    assert!(world.accused.contains(&(other, delegate)));
 }

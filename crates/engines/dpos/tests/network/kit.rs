@@ -199,6 +199,7 @@ pub(crate) fn settings(seats: u32) -> Settings {
             misses: 12,
             rounds: 24,
         },
+        unbonding_blocks: 256,
     }
 }
 
@@ -212,4 +213,10 @@ impl Random {
         self.0 ^= self.0 << 17;
         self.0 % limit
     }
+}
+
+/// How many seeds a test tries, by `SYNOD_SEEDS`.
+pub(crate) fn seeds(default: u64) -> u64 {
+    let asked = std::env::var("SYNOD_SEEDS").ok();
+    asked.and_then(|it| it.parse().ok()).unwrap_or(default)
 }

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use synod_engine::{Engine, Input, Millis, Proposal, RequestId, StoredBlock, TimerId};
 use synod_engine_dpos::Settings;
-use synod_primitives::{Block, BlockHash, Height};
-use synod_seal::{DelegateHash, Mode, Slot, StakeChange, find_seal};
+use synod_primitives::{Amount, Block, BlockHash, Height};
+use synod_seal::{DelegateHash, Mode, Slot, StakeChange, StakeCoin, find_seal};
 
-use crate::kit::{BOOTSTRAP_BLOCKS, Key, Known, Random, bootstrap_key, settings};
+use crate::kit::{BOND, BOOTSTRAP_BLOCKS, Key, Known, Random, bootstrap_key, settings};
 use crate::node::{Blocks, Node, Wish};
 
 #[derive(Clone, Copy)]
@@ -68,6 +68,12 @@ impl World {
     }
 
     pub(crate) fn with(settings: Settings, delegates: u8, seed: u64) -> Self {
+        Self::with_votes(settings, &vec![BOND; delegates.into()], seed)
+    }
+
+    /// One delegate for each amount of votes, in satoshis.
+    pub(crate) fn with_votes(settings: Settings, votes: &[i64], seed: u64) -> Self {
+        let delegates = u8::try_from(votes.len()).expect("few");
         let keys: Vec<Key> = (1..=delegates).map(Key::new).collect();
         let nodes = keys.iter();
         let nodes = nodes.map(|key| Node::new(settings, vec![key.public]));
@@ -88,8 +94,12 @@ impl World {
             now: Millis::from_seconds(settings.start_time().into()),
             random: Random(seed),
         };
-        let created = (1..).zip(&world.keys);
-        let created = created.map(|(number, key)| key.registration(number));
+        let created = (1..).zip(&world.keys).zip(votes);
+        let created = created.map(|((number, key), sat)| {
+            let (outpoint, coin) = key.registration(number);
+            let amount = Amount::from_sat(*sat);
+            (outpoint, StakeCoin { amount, ..coin })
+        });
         let registrations = StakeChange {
             created: created.collect(),
             ..StakeChange::default()
@@ -187,7 +197,12 @@ impl World {
 
     /// Nodes of different groups hear each other again, and show each other their tips.
     pub(crate) fn heal(&mut self) {
-        self.groups.fill(1);
+        self.regroup(vec![1; self.nodes.len()]);
+    }
+
+    /// Splits the nodes anew; those of one group show each other their tips.
+    pub(crate) fn regroup(&mut self, groups: Vec<u32>) {
+        self.groups = groups;
         for node in 0..self.nodes.len() {
             let keys = self.nodes[node].keys.clone();
             self.feed(node, Input::Keys(keys));

@@ -226,18 +226,3 @@ fn bootstrap_blocks_are_sealed_by_the_bootstraps_key_in_their_second() {
         Some("bad-fork-prior-to-finalized")
     );
 }
-
-#[test]
-fn an_old_final_block_needs_a_block_that_the_operator_trusts() {
-    let node = node();
-    let unbonding = 256 * SLOT_S;
-    let end = u64::from(START) + 2 + unbonding;
-    assert!(!node.engine.needs_trust(Millis::from_seconds(end)));
-    let later = Millis::from_seconds(end + 100 * SLOT_S);
-    assert!(node.engine.needs_trust(later));
-    let mut trusting = node.spec.clone();
-    let last = node.height();
-    trusting.trust.checkpoints.push((Height(last), node.tip()));
-    let node = Node::new(&trusting, &[1], 0);
-    assert!(!node.engine.needs_trust(later));
-}

@@ -19,6 +19,7 @@ use crate::state::AppState;
     request_body = DevHash,
     responses(
         (status = 204, description = "Done"),
+        (status = 409, description = "The block is final (`block-is-final`): nothing changes", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "The block is not known", body = Problem, content_type = "application/problem+json"),
     )
 )]

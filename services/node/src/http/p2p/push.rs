@@ -1,9 +1,7 @@
 //! `POST /p2p/v1/push/...`: what a peer sends that was asked to, or that cannot be asked.
 
 use axum::extract::State;
-use synod_api::p2p::{
-    MAX_HEADERS, MAX_REQUESTED_BLOCKS, MAX_REQUESTED_TRANSACTIONS, Posted, Wanted,
-};
+use synod_api::p2p::{MAX_REQUESTED_BLOCKS, MAX_REQUESTED_TRANSACTIONS, Posted, Wanted};
 use synod_api::{HashHex, Problem};
 use synod_gossip::wire::{self, WireError};
 use synod_service::{ApiError, Json};
@@ -17,7 +15,7 @@ use crate::state::AppState;
     post, path = "/p2p/v1/push/headers", tag = "p2p", operation_id = "hearHeaders",
     summary = "Post headers",
     description = "Headers of the sender's chain, lowest first, as `/p2p/v1/headers` sends them, at most \
-                   2000; fewer say that there are no more. The answer says which to post next, and \
+                   2000, and no further one after a mebibyte; fewer say that there are no more. The answer says which to post next, and \
                    which blocks.",
     request_body(content = Vec<u8>, content_type = "application/octet-stream"),
     responses(
@@ -33,8 +31,8 @@ pub(crate) async fn hear_headers(
 ) -> Result<Json<Posted>, ApiError> {
     state.peers.count(peer, body.len(), 0);
     let page = wire::read_headers(body).map_err(|error| refused(&error))?;
-    let has_more = page.len() == MAX_HEADERS;
-    let posted = state.peers.hear_headers(peer, page, has_more).await;
+    let posted = state.peers.hear_headers(peer, page.headers, page.has_more);
+    let posted = posted.await;
     Ok(Json(body_of(&posted)))
 }
 
