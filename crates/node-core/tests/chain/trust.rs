@@ -26,7 +26,7 @@ struct Away {
 }
 
 impl Away {
-    fn new(author: Author, other: Author) -> Self {
+    fn new(author: Author, other: &Author) -> Self {
         let disk = Disk::default();
         let mut node = bootstrapped(&author, &disk);
         for slot in 1..=LEFT {
@@ -41,7 +41,7 @@ impl Away {
         };
         let honest = go_on(&author, LEFT + 1..=LEFT + 24);
         // Longer, and with as many votes.
-        let forged = go_on(&other, LEFT + 1..=LEFT + 48);
+        let forged = go_on(other, LEFT + 1..=LEFT + 48);
         Self {
             author,
             disk,
@@ -53,12 +53,12 @@ impl Away {
 
     fn pos() -> Self {
         let other = crate::pos::author().paying(2);
-        Self::new(crate::pos::author(), other)
+        Self::new(crate::pos::author(), &other)
     }
 
     fn dpos() -> Self {
         let other = crate::dpos::author().paying(2);
-        Self::new(crate::dpos::author(), other)
+        Self::new(crate::dpos::author(), &other)
     }
 
     fn trusting(&self, blocks: &[(u32, BlockHash)]) -> ChainSpec {

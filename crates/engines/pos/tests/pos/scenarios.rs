@@ -202,7 +202,7 @@ fn no_final_block_is_reverted_by_random_partitions_over_many_seeds() {
         let mut network = Network::new(&EQUAL, seed);
         network.run_epochs(2);
         for phase in 0..4 {
-            let group = |node: u64| u8::from(mix(seed, 1000 + phase * 10 + node) % 3 == 0);
+            let group = |node: u64| u8::from(mix(seed, 1000 + phase * 10 + node).is_multiple_of(3));
             network.regroup((0..4).map(group).collect());
             network.run_epochs(2);
             network.check_safety();
