@@ -17,6 +17,7 @@ pub mod miner;
 pub mod node;
 pub mod p2p;
 pub mod problem;
+pub mod stake;
 pub mod validator;
 pub mod wallet;
 

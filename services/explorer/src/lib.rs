@@ -6,7 +6,7 @@
 //! snapshot of index and mempool. On a stop it finishes open requests, closes the index, and
 //! goes on from there at the next start.
 //!
-//! May depend on: `synod-api`, `synod-service`, `synod-primitives`, `synod-script`.
+//! May depend on: `synod-api`, `synod-service`, `synod-primitives`, `synod-script`, `synod-seal`.
 //! Must never know: the node's database, ledger rules, keys.
 
 mod app;

@@ -2,7 +2,9 @@
 
 use bytes::Bytes;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
-use synod_api::node::{ChainStatus, PackageResult, Topic};
+use synod_api::node::{
+    ChainStatus, EvidencePage, FinalityStatus, PackageResult, Topic, ValidatorPage, ValidatorsQuery,
+};
 use synod_api::{ClientError, HashHex, NodeClient};
 use synod_primitives::{Block, BlockHash, Transaction, Txid, Work};
 
@@ -179,10 +181,28 @@ impl Node {
         self.client.submit_package(package).await
     }
 
+    /// Reads a page of those who seal.
+    pub(crate) async fn validators(
+        &self,
+        query: &ValidatorsQuery,
+    ) -> Result<ValidatorPage, ClientError> {
+        self.client.validators(query).await
+    }
+
+    /// Reads what is final.
+    pub(crate) async fn finality(&self) -> Result<FinalityStatus, ClientError> {
+        self.client.finality_status().await
+    }
+
+    /// Reads who has contradicted itself.
+    pub(crate) async fn evidence(&self) -> Result<EvidencePage, ClientError> {
+        self.client.evidence().await
+    }
+
     /// Opens the node's events.
     pub(crate) fn events(&self) -> synod_api::client::EventStream {
         self.client
-            .events(&[Topic::Blocks, Topic::Transactions], None)
+            .events(&[Topic::Blocks, Topic::Transactions, Topic::Finality], None)
     }
 }
 

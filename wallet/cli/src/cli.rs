@@ -11,7 +11,7 @@ use synod_wallet_cold::{
 };
 
 use crate::{
-    commands::{Hot, address, create, money, psbt, send, serve, tx},
+    commands::{Hot, address, create, money, psbt, send, serve, stake, tx},
     explorer::{DEFAULT_URL, Explorer},
 };
 
@@ -72,6 +72,9 @@ enum Command {
     /// Make, review, sign and join PSBTs
     #[command(subcommand)]
     Psbt(psbt::PsbtCommand),
+    /// Lock coins as stake, move them, take them out, show them
+    #[command(subcommand)]
+    Stake(stake::StakeCommand),
     /// Broadcast and follow transactions
     #[command(subcommand)]
     Tx(tx::TxCommand),
@@ -146,6 +149,7 @@ async fn execute(cli: Cli) -> Result<Answer, Failure> {
         Command::Send(args) => send::send(&hot, &args).await,
         Command::Bump(args) => send::bump(&hot, &args).await,
         Command::Psbt(command) => psbt::run(&hot, command).await,
+        Command::Stake(command) => stake::run(&hot, command).await,
         Command::Tx(command) => tx::run(&hot, &command).await,
         Command::Serve(args) => serve::run(&hot, &args, cli.network.explorer, timeout).await,
         Command::Sync(args) => money::sync(&hot, &args).await,

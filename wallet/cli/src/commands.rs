@@ -6,6 +6,7 @@ pub(crate) mod money;
 pub(crate) mod psbt;
 pub(crate) mod send;
 pub(crate) mod serve;
+pub(crate) mod stake;
 pub(crate) mod tx;
 
 use synod_wallet_cold::{

@@ -9,12 +9,14 @@ use bdk_esplora::{
     EsploraExt,
     esplora_client::{self, BlockingClient, Builder, TxStatus},
 };
+use synod_api::stake::StakeStatus;
 use synod_wallet_core::{
     bdk_wallet::{
         KeychainKind, Update,
         chain::spk_client::{FullScanRequest, SyncRequest},
     },
-    bitcoin::{FeeRate, Transaction, Txid},
+    bitcoin::{FeeRate, ScriptBuf, Transaction, Txid},
+    stake::StakeTerms,
     text::displayable,
 };
 
@@ -22,6 +24,8 @@ use synod_wallet_core::{
 const PARALLEL_REQUESTS: usize = 4;
 /// Confirmation target of the default fee rate, in blocks.
 const FEE_TARGET_BLOCKS: usize = 6;
+/// Confirmed transactions that the explorer gives at once; fewer are the last.
+const CHAIN_PAGE: usize = 25;
 /// Retries of a read that the server asked to repeat.
 const MAX_RETRIES: usize = 4;
 
@@ -158,6 +162,68 @@ impl Explorer {
         Ok(estimate
             .map_or(FeeRate::BROADCAST_MIN, fee_rate_of)
             .max(FeeRate::BROADCAST_MIN))
+    }
+
+    /// Returns a script's transactions with the heights of their blocks, the newest first; no more
+    /// than `limit`.
+    ///
+    /// # Errors
+    /// [`ExplorerError::Invalid`] when there are more; see [`ExplorerError`] for the others.
+    pub async fn script_transactions(
+        &self,
+        script: &ScriptBuf,
+        limit: usize,
+    ) -> Result<Vec<(Transaction, Option<u32>)>, ExplorerError> {
+        let mut found = Vec::new();
+        let mut last = None;
+        loop {
+            let script = script.clone();
+            let page = self
+                .call(move |client| client.scripthash_txs(&script, last))
+                .await?;
+            let mut confirmed = page.iter().filter(|tx| tx.status.confirmed);
+            let is_last = confirmed.clone().count() < CHAIN_PAGE;
+            last = confirmed.next_back().map(|tx| tx.txid);
+            found.extend(page.iter().map(|tx| {
+                let height = tx.status.block_height.filter(|_| tx.status.confirmed);
+                (tx.to_tx(), height)
+            }));
+            if found.len() > limit {
+                let message = format!("more than {limit} transactions of stake");
+                return Err(ExplorerError::Invalid(message));
+            }
+            if is_last {
+                return Ok(found);
+            }
+        }
+    }
+
+    /// Returns the network's terms of stake; `None` where its engine has none.
+    ///
+    /// # Errors
+    /// See [`ExplorerError`].
+    pub async fn stake_terms(&self) -> Result<Option<StakeTerms>, ExplorerError> {
+        let status: StakeStatus = self
+            .call(|client| {
+                let answer = client.get_request("/stake")?.send()?;
+                if answer.status_code != 200 {
+                    return Err(esplora_client::Error::HttpResponse {
+                        status: u16::try_from(answer.status_code).unwrap_or_default(),
+                        message: answer.as_str().unwrap_or_default().to_owned(),
+                    });
+                }
+                Ok(answer.json()?)
+            })
+            .await?;
+        let engine = status.engine;
+        Ok(status.terms.map(|terms| StakeTerms {
+            engine,
+            min_bond_sat: terms.min_bond_sat.to_sat(),
+            min_delegation_sat: terms.min_delegation_sat.to_sat(),
+            unbonding_blocks: terms.unbonding_blocks,
+            slash_percent: terms.slash_percent,
+            fee_cap_sat: terms.fee_cap_sat.to_sat(),
+        }))
     }
 
     async fn call<T: Send + 'static>(

@@ -6,6 +6,7 @@
 //! address. Talking to the explorer happens between turns, never within one.
 
 mod pay;
+mod stake;
 mod sync;
 
 use std::{
@@ -23,7 +24,10 @@ use synod_wallet_core::{
 };
 use tokio::sync::{Mutex, MutexGuard};
 
-pub use self::pay::{DRAFT_HOLD_SECONDS, Paid, PayRequest};
+pub use self::{
+    pay::{DRAFT_HOLD_SECONDS, Paid, PayRequest},
+    stake::{MAX_STAKE_TRANSACTIONS, SlashedStake, Stake, StakeEntry},
+};
 use crate::{
     explorer::ExplorerError,
     store::{PaymentRow, PaymentState, Store, StoreError},

@@ -45,6 +45,9 @@ pub struct ChainStatus {
     pub difficulty: f64,
     /// The highest final block; null only under proof of work.
     pub finalized: Option<Finalized>,
+    /// The terms of stake; absent under an engine without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stake: Option<StakeTerms>,
     /// True while the node catches up with its peers.
     pub initial_sync: bool,
     /// Why the node follows nobody until its operator names a block to trust, as a sentence;
@@ -68,6 +71,23 @@ pub struct ChainStatus {
     #[serde(default)]
     #[schema(required, examples(json!(["Unknown new rules activated (versionbit 27)"])))]
     pub warnings: Vec<String>,
+}
+
+/// What a network says of its stake.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct StakeTerms {
+    /// The least amount of a registering bond.
+    pub min_bond_sat: AmountSat,
+    /// The least amount of another stake output that counts.
+    pub min_delegation_sat: AmountSat,
+    /// Blocks after which unbonding stake can be taken out.
+    pub unbonding_blocks: u32,
+    /// How much of a guilty key's stake is lost, in hundredths.
+    pub slash_percent: u32,
+    /// Who shows evidence gets the penalty divided by this.
+    pub reporter_divisor: u32,
+    /// The most that moving stake may take of it.
+    pub fee_cap_sat: AmountSat,
 }
 
 /// A snapshot of coins that a node started from.

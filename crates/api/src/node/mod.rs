@@ -18,8 +18,8 @@ pub use block::{
     BlockBody, BlockTransactions, FinalityProof, HeaderBody, SubmitBlock, SubmitStatus,
 };
 pub use chain::{
-    BlockRef, ChainStatus, ChainTip, ChainTips, Finalized, HeaderPage, SnapshotStatus, StateDigest,
-    TipStatus,
+    BlockRef, ChainStatus, ChainTip, ChainTips, Finalized, HeaderPage, SnapshotStatus, StakeTerms,
+    StateDigest, TipStatus,
 };
 pub use dev::{DevHash, DevMine, DevMined, DevTime};
 pub use duty::{CheckpointBody, Duties, DutiesQuery, SealDuty, SignedVote, VoteDuty};

@@ -52,7 +52,7 @@ pub(super) async fn read_events(node: Node, news: mpsc::Sender<News>, shutdown: 
                     } => News::Chain,
                     EventKind::TransactionRemoved { txid, .. } => News::Removed(event_txid(txid)),
                     EventKind::Resync { .. } => News::Unknown,
-                    EventKind::Finalized { .. } => continue,
+                    EventKind::Finalized { .. } => News::Chain,
                 }
             }
             Err(error) => {

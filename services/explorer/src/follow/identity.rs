@@ -1,5 +1,7 @@
 //! Which network the index belongs to.
 
+use synod_api::node::StakeTerms;
+
 use crate::index::{IndexError, Indexer};
 use crate::node::NodeChain;
 use crate::store::{StoreError, Tip, Writer};
@@ -41,6 +43,7 @@ pub(crate) struct Network {
     pub(crate) name: String,
     pub(crate) chain_id: String,
     pub(crate) engine: String,
+    pub(crate) stake: Option<StakeTerms>,
 }
 
 const CHAIN_ID: &str = "chain_id";
@@ -96,6 +99,7 @@ impl Network {
             name: chain.status.network.clone(),
             chain_id: chain.status.chain_id.to_string(),
             engine: chain.status.engine.clone(),
+            stake: chain.status.stake,
         }
     }
 }

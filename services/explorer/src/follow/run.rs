@@ -47,6 +47,8 @@ struct State {
     has_caught_up: AtomicBool,
     is_connected: AtomicBool,
     network: ArcSwapOption<Network>,
+    /// The height of the last final block.
+    final_height: ArcSwapOption<u32>,
 }
 
 impl FollowerHandle {
@@ -73,6 +75,11 @@ impl FollowerHandle {
     /// Says whether the node answered the last time it was asked.
     pub(crate) fn is_connected(&self) -> bool {
         self.state.is_connected.load(Ordering::Relaxed)
+    }
+
+    /// The height of the last final block, as the node said last; `None` where none is final.
+    pub(crate) fn final_height(&self) -> Option<u32> {
+        self.state.final_height.load().as_deref().copied()
     }
 
     /// The network, once the node has answered.
@@ -203,6 +210,8 @@ impl Follower {
     async fn advance(&mut self) -> Result<(), FollowError> {
         let chain = self.node.chain().await?;
         self.check_identity(&chain).await?;
+        let finalized = chain.status.finalized.map(|it| Arc::new(it.height));
+        self.state.final_height.store(finalized);
         if self.indexer.tip() == Some(chain.tip) {
             self.is_behind = false;
             self.caught_up(&chain);

@@ -10,7 +10,8 @@ use synod_primitives::{BlockHash, hex};
 use super::failure::{Outcome, finish, missing};
 use super::html::{self, Html};
 use super::page::{Page, Visit, respond};
-use super::parts::{Fact, Tile, TxRow, fact, mono, rich};
+use super::parts::{Fact, Tile, TxRow, depth, fact, mono, rich};
+use super::seal;
 use super::words::Words;
 use crate::explore::ExploreError;
 use crate::http::state::Explorer;
@@ -46,9 +47,11 @@ struct BlockPage {
     /// The block of the active chain at a stale block's height.
     replacement: Option<Html>,
     stale_siblings: Vec<Html>,
-    confirmations: String,
+    /// How deep it lies, or that it is final.
+    depth: Html,
     facts: Vec<Fact>,
     more: Vec<Fact>,
+    seal: Vec<Fact>,
     fill: String,
     rows: Vec<TxRow>,
     tx_count: String,
@@ -114,11 +117,7 @@ async fn show(explorer: &Explorer, visit: &Visit, name: &str, from: u32) -> Outc
     let siblings = snapshot.reader.stale_at(record.height).await?;
     let siblings = siblings.into_iter().filter(|hash| *hash != record.hash);
     let next = snapshot.next_block(&record).await?;
-    let confirmations = if is_stale {
-        0
-    } else {
-        snapshot.tip.height - record.height + 1
-    };
+    let tip = snapshot.tip.height;
     let href = |from: u32| format!("/block/{}?from={from}#transactions", record.hash);
     let to = (from + PAGE).min(record.tx_count);
     let title = format!("{} {}", t.block, record.height);
@@ -131,9 +130,12 @@ async fn show(explorer: &Explorer, visit: &Visit, name: &str, from: u32) -> Outc
         stale_siblings: siblings
             .map(|hash| html::link("block", &hash.to_string()))
             .collect(),
-        confirmations: text::grouped(u64::from(confirmations)),
+        depth: depth(explorer, record.height, tip, t),
         facts: facts(&record, &coinbase, now, t),
         more: header_facts(&record, t),
+        seal: coinbase
+            .first()
+            .map_or_else(Vec::new, |view| seal::facts(&view.transaction, t)),
         fill: format!("{:.2}", record.weight as f64 / 40_000.0),
         rows: TxRow::list_with_fees(&views, now, t),
         tx_count: text::grouped(u64::from(record.tx_count)),

@@ -75,6 +75,7 @@ struct Home {
     height: String,
     since_last: Html,
     spacing: Option<String>,
+    final_height: Option<String>,
     waiting: String,
     waiting_size: String,
     next_fee: String,
@@ -117,6 +118,10 @@ async fn show(explorer: &Explorer, visit: &Visit) -> Outcome {
         spacing: explorer
             .retarget
             .map(|it| format!("{} {} s", t.target_spacing, it.spacing_s)),
+        final_height: explorer
+            .follower
+            .final_height()
+            .map(|height| text::grouped(u64::from(height))),
         waiting: text::grouped(pool.len() as u64),
         waiting_size: size(&pool),
         next_fee: text::rate(pool.projection().recommended().fastest),

@@ -13,7 +13,9 @@ mod page;
 mod parts;
 mod preferences;
 mod reorgs;
+mod seal;
 mod search;
+mod stake;
 mod transaction;
 mod words;
 
@@ -33,6 +35,10 @@ pub(crate) fn routes() -> Router<Explorer> {
         .route("/scripthash/{hash}", get(address::script))
         .route("/mempool", get(mempool::mempool))
         .route("/reorgs", get(reorgs::reorgs))
+        .route("/validators", get(stake::validators))
+        .route("/validator/{delegate}", get(stake::validator))
+        .route("/finality", get(stake::finality))
+        .route("/evidence", get(stake::evidence))
         .route("/faucet", get(faucet::form))
         .route("/faucet/send", post(faucet::send))
         .route("/search", get(search::search))

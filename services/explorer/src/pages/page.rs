@@ -114,6 +114,8 @@ pub(crate) struct Page {
     pub(crate) title: String,
     pub(crate) network: String,
     pub(crate) has_faucet: bool,
+    /// Blocks are sealed by validators.
+    pub(crate) has_validators: bool,
     /// What stands in the search field.
     pub(crate) query: String,
     /// The page in the other language.
@@ -145,6 +147,10 @@ impl Page {
             title: title.into(),
             network: network.map_or_else(String::new, |it| it.name.clone()),
             has_faucet: explorer.faucet.is_some(),
+            has_validators: explorer
+                .follower
+                .network()
+                .is_some_and(|it| it.engine != "pow"),
             query: String::new(),
             language_link: format!("/preferences?lang={}&back={back}", t.other_lang_code),
             theme_link: format!("/preferences?theme={}&back={back}", next.name()),

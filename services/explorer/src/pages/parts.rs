@@ -2,11 +2,13 @@
 
 use synod_primitives::{Transaction, TxOut, hex};
 use synod_script::{Asm, esplora_type};
+use synod_seal::{StakeKind, StakeProgram};
 
 use super::html::{self, Html};
 use super::words::Words;
 use crate::explore::{Outspend, Place, TxView};
 use crate::http::esplora::body::{address_of, inner_scripts};
+use crate::http::state::Explorer;
 use crate::store::BlockRecord;
 use crate::text;
 
@@ -15,6 +17,17 @@ const MAX_WEIGHT: f64 = 4_000_000.0;
 const LEAST_WEIGHT: f64 = 700.0;
 /// Bytes of a script or data that a page shows; the raw link has the rest.
 const MAX_SHOWN: usize = 2_000;
+
+/// How deep a block of the active chain lies: final where the engine says so, confirmations
+/// where there is no such thing or not yet.
+pub(crate) fn depth(explorer: &Explorer, height: u32, tip: u32, t: &Words) -> Html {
+    let confirmations = text::grouped(u64::from(tip.saturating_sub(height)) + 1);
+    match explorer.follower.final_height() {
+        None => html::badge("quiet", &format!("{}: {confirmations}", t.confirmations)),
+        Some(last) if height <= last => html::badge("ok", &format!("✓ {}", t.is_final)),
+        Some(_) => html::badge("pending", &format!("◔ {} · {confirmations}", t.not_final)),
+    }
+}
 
 /// A row in a list of transactions.
 pub(crate) struct TxRow {
@@ -299,6 +312,20 @@ impl OutputItem {
             })
             .collect()
     }
+}
+
+/// Says whom the stake of an output stands for; `None` where it holds none.
+pub(crate) fn stake_fact(script: &[u8], t: &Words) -> Option<Fact> {
+    let program = StakeProgram::of_script(script)?;
+    let words = match program.kind {
+        StakeKind::Bonded => t.stake_bonded,
+        StakeKind::Unbonding => t.stake_unbonding,
+    };
+    let delegate = html::link("validator", &program.delegate.to_string());
+    Some(rich(
+        t.stake,
+        Html::raw(format!("{} {delegate}", html::escape(words))),
+    ))
 }
 
 fn output_state(view: &TxView, script: &[u8], spend: Option<&Outspend>, t: &Words) -> Html {

@@ -9,7 +9,7 @@ use synod_primitives::Txid;
 use super::failure::{Outcome, finish, missing};
 use super::html::{self, Html};
 use super::page::{Page, Visit, respond};
-use super::parts::{Fact, InputItem, OutputItem, fact, lock_time, mono, rich};
+use super::parts::{Fact, InputItem, OutputItem, depth, fact, lock_time, mono, rich, stake_fact};
 use super::words::Words;
 use super::{flow, page};
 use crate::explore::{Fate, Place, TxView};
@@ -74,13 +74,20 @@ async fn show(explorer: &Explorer, visit: &Visit, txid: Txid) -> Outcome {
     let spends = snapshot.outspends(&view).await?;
     let mut inputs = InputItem::list(&view, t);
     let mut outputs = OutputItem::list(&view, &spends, t);
+    let page = Page::new(explorer, visit, t.transaction);
+    if page.has_validators {
+        for (item, output) in outputs.iter_mut().zip(view.transaction.outputs()) {
+            let fact = stake_fact(output.script_pubkey.as_bytes(), t);
+            item.facts.extend(fact);
+        }
+    }
     let (input_count, output_count) = (inputs.len(), outputs.len());
     inputs.truncate(MAX_ROWS);
     outputs.truncate(MAX_ROWS);
     let page = TransactionPage {
-        page: Page::new(explorer, visit, t.transaction),
+        page,
         txid: txid.to_string(),
-        state: state(&snapshot, &view, t),
+        state: state(explorer, &snapshot, &view, t),
         value: html::amount(view.output_sat()),
         facts: facts(&snapshot, &view, now, t),
         more: more(&view, dropped, t),
@@ -93,9 +100,12 @@ async fn show(explorer: &Explorer, visit: &Visit, txid: Txid) -> Outcome {
     Ok(respond(StatusCode::OK, &page))
 }
 
-fn state(snapshot: &Snapshot, view: &TxView, t: &Words) -> Html {
+fn state(explorer: &Explorer, snapshot: &Snapshot, view: &TxView, t: &Words) -> Html {
     match view.place {
         Place::Confirmed { number, .. } => {
+            if explorer.follower.final_height().is_some() {
+                return depth(explorer, number.height(), snapshot.tip.height, t);
+            }
             let depth = snapshot.tip.height - number.height() + 1;
             let words = format!("✓ {} · {}", t.confirmed, text::grouped(u64::from(depth)));
             html::badge("ok", &words)

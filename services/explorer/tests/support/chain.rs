@@ -5,6 +5,7 @@ use synod_primitives::{
     Amount, Block, BlockHash, CompactTarget, Header, MerkleRoot, OutPoint, Script, Transaction,
     TxIn, TxOut, Txid, Witness,
 };
+use synod_seal::Seal;
 
 /// New coins in every block.
 pub(crate) const SUBSIDY: i64 = 50 * 100_000_000;
@@ -85,8 +86,25 @@ impl Chain {
         note: &[u8],
     ) -> BlockHash {
         let height = self.height() + 1;
-        let mut all = vec![coinbase(height, script, note)];
-        all.extend(transactions);
+        let outputs = vec![(script, SUBSIDY)];
+        self.mine_coinbase(coinbase(height, outputs, note), transactions)
+    }
+
+    /// Mines a block with a seal where sealed networks have it.
+    pub(crate) fn mine_sealed(&mut self, seal: &Seal) -> BlockHash {
+        let seal = seal.encode();
+        let mut commitment = vec![0x6a, 0x24, 0xaa, 0x21, 0xa9, 0xed];
+        commitment.extend([0; 32]);
+        commitment.extend([0x4c, u8::try_from(seal.len()).expect("a short seal")]);
+        commitment.extend(seal);
+        let outputs = vec![(p2wpkh(1), SUBSIDY), (Script::new(commitment), 0)];
+        let height = self.height() + 1;
+        self.mine_coinbase(coinbase(height, outputs, b"sealed"), Vec::new())
+    }
+
+    fn mine_coinbase(&mut self, coinbase: Transaction, others: Vec<Transaction>) -> BlockHash {
+        let mut all = vec![coinbase];
+        all.extend(others);
         let root =
             synod_primitives::merkle::root(all.iter().map(|tx| tx.txid().to_bytes()).collect());
         let parent = self.tip();
@@ -130,7 +148,7 @@ impl Chain {
     }
 }
 
-fn coinbase(height: u32, script: Script, note: &[u8]) -> Transaction {
+fn coinbase(height: u32, outputs: Vec<(Script, i64)>, note: &[u8]) -> Transaction {
     let mut script_sig = vec![4];
     script_sig.extend_from_slice(&height.to_le_bytes());
     script_sig.push(u8::try_from(note.len()).expect("a short note"));
@@ -141,9 +159,10 @@ fn coinbase(height: u32, script: Script, note: &[u8]) -> Transaction {
         sequence: u32::MAX,
         witness: Witness::from_items(&[&[0u8; 32][..]]),
     };
-    let output = TxOut {
-        value: Amount::from_sat(SUBSIDY),
+    let output = |(script, sat)| TxOut {
+        value: Amount::from_sat(sat),
         script_pubkey: script,
     };
-    Transaction::new(2, vec![input], vec![output], 0)
+    let outputs = outputs.into_iter().map(output).collect();
+    Transaction::new(2, vec![input], outputs, 0)
 }

@@ -26,6 +26,18 @@ struct Inner {
     /// What the next submissions are refused with.
     refuse_with: Option<String>,
     events: u64,
+    /// What the node says of its validators; `None` under proof of work.
+    stake: Option<FakeStake>,
+}
+
+/// The answers of a node whose blocks are sealed.
+#[derive(Clone)]
+pub(crate) struct FakeStake {
+    pub(crate) engine: &'static str,
+    pub(crate) final_height: u32,
+    pub(crate) validators: Value,
+    pub(crate) finality: Value,
+    pub(crate) evidence: Value,
 }
 
 /// A node that is a double.
@@ -47,6 +59,7 @@ impl FakeNode {
             mempool: BTreeMap::new(),
             refuse_with: None,
             events: 0,
+            stake: None,
         };
         let inner = Arc::new(Mutex::new(inner));
         let node = Self {
@@ -76,6 +89,9 @@ impl FakeNode {
             .route("/v1/mempool/entries", get(entries))
             .route("/v1/transactions/{txid}/raw", get(transaction_raw))
             .route("/v1/transactions", post(submit))
+            .route("/v1/validators", get(validators))
+            .route("/v1/finality", get(finality))
+            .route("/v1/evidence", get(evidence))
             .route("/v1/events", get(events))
             .with_state(self.clone())
     }
@@ -86,6 +102,11 @@ impl FakeNode {
 
     pub(crate) fn set_chain_id(&self, id: &str) {
         id.clone_into(&mut self.lock().chain_id);
+    }
+
+    /// Makes it a node whose blocks are sealed.
+    pub(crate) fn set_stake(&self, stake: FakeStake) {
+        self.lock().stake = Some(stake);
     }
 
     /// Refuses what is submitted from now on.
@@ -196,14 +217,43 @@ fn work(blocks: &[Block]) -> Work {
 async fn chain(State(node): State<FakeNode>) -> Json<Value> {
     let inner = node.lock();
     let tip = inner.chain.tip();
+    let stake = inner.stake.as_ref();
+    let finalized = stake.map(|it| {
+        let hash = inner.chain.hash(it.final_height).to_string();
+        json!({ "height": it.final_height, "hash": hash })
+    });
+    let terms = stake.map(|_| {
+        json!({ "min_bond_sat": 5, "min_delegation_sat": 4, "unbonding_blocks": 256,
+            "slash_percent": 50, "reporter_divisor": 64, "fee_cap_sat": 3 })
+    });
     Json(json!({
-        "network": "regtest", "chain_id": inner.chain_id, "engine": "pow",
+        "network": "regtest", "chain_id": inner.chain_id,
+        "engine": stake.map_or("pow", |it| it.engine), "stake": terms,
         "height": inner.chain.height(), "best_block_hash": tip.hash().to_string(),
         "chainwork": work(&inner.chain.blocks).to_string(), "median_time": tip.header().time,
         "time": tip.header().time, "bits": tip.header().bits.to_string(), "difficulty": 1.0,
-        "finalized": null, "initial_sync": false, "mempool_count": inner.mempool.len(),
+        "finalized": finalized, "initial_sync": false, "mempool_count": inner.mempool.len(),
         "peer_count": 0,
     }))
+}
+
+fn of_stake(node: &FakeNode, part: impl Fn(&FakeStake) -> Value) -> Response {
+    match &node.lock().stake {
+        Some(stake) => Json(part(stake)).into_response(),
+        None => problem(409, "engine-without-stake"),
+    }
+}
+
+async fn validators(State(node): State<FakeNode>) -> Response {
+    of_stake(&node, |it| it.validators.clone())
+}
+
+async fn finality(State(node): State<FakeNode>) -> Response {
+    of_stake(&node, |it| it.finality.clone())
+}
+
+async fn evidence(State(node): State<FakeNode>) -> Response {
+    of_stake(&node, |it| it.evidence.clone())
 }
 
 async fn headers(

@@ -5,7 +5,7 @@ mod chain;
 mod fake_node;
 
 pub(crate) use chain::{Chain, p2wpkh, pay};
-pub(crate) use fake_node::FakeNode;
+pub(crate) use fake_node::{FakeNode, FakeStake};
 
 use std::path::Path;
 use std::time::Duration;

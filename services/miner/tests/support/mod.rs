@@ -164,6 +164,7 @@ async fn chain(State(node): State<FakeNode>) -> Json<ChainStatus> {
         bits: BitsHex::from(0x207f_ffff),
         difficulty: 0.0,
         finalized: None,
+        stake: None,
         initial_sync: false,
         needs_trust: None,
         pruned: false,

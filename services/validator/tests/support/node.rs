@@ -187,6 +187,7 @@ async fn chain_status(State(node): State<FakeNode>) -> Json<ChainStatus> {
         bits: BitsHex::from(0x207f_ffff),
         difficulty: 0.0,
         finalized: None,
+        stake: None,
         initial_sync: chain.is_synchronising,
         needs_trust: None,
         pruned: false,

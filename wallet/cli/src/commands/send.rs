@@ -133,7 +133,7 @@ pub(crate) async fn send(hot: &Hot, args: &SendArgs) -> Result<Answer, Failure> 
         .pay(&keys, &hot.explorer, &request)
         .await
         .map_err(sent_failure)?;
-    Ok(answer(&paid))
+    Ok(paid_answer(&paid))
 }
 
 pub(crate) async fn bump(hot: &Hot, args: &BumpArgs) -> Result<Answer, Failure> {
@@ -148,11 +148,11 @@ pub(crate) async fn bump(hot: &Hot, args: &BumpArgs) -> Result<Answer, Failure> 
             args.allow.overrides(),
         )
         .await;
-    Ok(answer(&paid.map_err(sent_failure)?))
+    Ok(paid_answer(&paid.map_err(sent_failure)?))
 }
 
 /// Refuses, asks on a terminal, or takes the answer from `--yes`.
-fn check(hot: &Hot, review: &Review, allow: AllowArgs) -> Result<(), Failure> {
+pub(crate) fn check(hot: &Hot, review: &Review, allow: AllowArgs) -> Result<(), Failure> {
     let refusals = review.refusals(allow.overrides());
     if !refusals.is_empty() {
         return Err(PsbtError::Refused(refusals).into());
@@ -172,7 +172,7 @@ fn check(hot: &Hot, review: &Review, allow: AllowArgs) -> Result<(), Failure> {
 }
 
 /// An explorer that falls silent after the signing leaves a kept payment; the user must know.
-fn sent_failure(error: HotError) -> Failure {
+pub(crate) fn sent_failure(error: HotError) -> Failure {
     let silent = matches!(&error, HotError::Explorer(e) if e.code() != "tx-rejected");
     let failure = failure(error);
     if silent {
@@ -182,7 +182,7 @@ fn sent_failure(error: HotError) -> Failure {
     }
 }
 
-fn answer(paid: &Paid) -> Answer {
+pub(crate) fn paid_answer(paid: &Paid) -> Answer {
     let data = json!({
         "txid": paid.txid, "payment": paid.payment, "fee_sat": paid.fee_sat,
         "size_vb": paid.transaction.vsize(), "is_repeat": paid.is_repeat,

@@ -196,7 +196,7 @@ impl HotWallet {
     }
 
     /// The coins that other payments hold.
-    async fn held(&self) -> Result<Vec<OutPoint>, HotError> {
+    pub(super) async fn held(&self) -> Result<Vec<OutPoint>, HotError> {
         Ok(self
             .store
             .reserved()
@@ -206,7 +206,7 @@ impl HotWallet {
             .collect())
     }
 
-    fn review(&self, turn: &Turn<'_>, psbt: Psbt) -> Review {
+    pub(super) fn review(&self, turn: &Turn<'_>, psbt: Psbt) -> Review {
         let revealed = turn.state.wallet.revealed();
         psbt::review(
             psbt,
@@ -218,7 +218,7 @@ impl HotWallet {
         )
     }
 
-    async fn sign_and_keep(
+    pub(super) async fn sign_and_keep(
         &self,
         turn: &mut Turn<'_>,
         psbt: Psbt,
@@ -260,7 +260,7 @@ impl HotWallet {
     }
 
     /// Stores a payment, its coins and the change address in one transaction.
-    async fn keep(&self, turn: &mut Turn<'_>, draft: &Draft) -> Result<i64, HotError> {
+    pub(super) async fn keep(&self, turn: &mut Turn<'_>, draft: &Draft) -> Result<i64, HotError> {
         let changes = turn.state.wallet.take_changes();
         match self.store.insert_payment(draft, changes.as_ref()).await {
             Ok((id, revision)) => {
@@ -271,7 +271,11 @@ impl HotWallet {
         }
     }
 
-    async fn send_kept(&self, explorer: &Explorer, payment: i64) -> Result<(), HotError> {
+    pub(super) async fn send_kept(
+        &self,
+        explorer: &Explorer,
+        payment: i64,
+    ) -> Result<(), HotError> {
         match self.store.find_payment(payment).await? {
             Some(row) if row.state == PaymentState::Signed => self.deliver(explorer, &row).await,
             _ => Ok(()),

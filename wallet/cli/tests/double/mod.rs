@@ -31,6 +31,8 @@ pub(crate) struct Chain {
     /// Every transaction that was posted, in order.
     pub(crate) posted: Vec<Txid>,
     salt: u32,
+    /// Whether it is a network of proof of stake.
+    pub(crate) has_stake: bool,
     /// Answers every request with this status instead.
     pub(crate) broken: Option<u16>,
     /// Drops the connection after a post was taken in, before it is answered.
@@ -62,7 +64,7 @@ impl Chain {
         input.checked_sub(tx.output.iter().map(|output| output.value.to_sat()).sum())
     }
 
-    fn accept(&mut self, tx: Transaction) -> Result<Txid, String> {
+    pub(crate) fn accept(&mut self, tx: Transaction) -> Result<Txid, String> {
         let txid = tx.compute_txid();
         if self.transactions.contains_key(&txid) {
             return Ok(txid);
@@ -107,7 +109,7 @@ impl Chain {
         height
     }
 
-    fn tip(&self) -> u32 {
+    pub(crate) fn tip(&self) -> u32 {
         self.blocks.len() as u32 - 1
     }
 
@@ -218,6 +220,16 @@ impl Chain {
                 found.map_or((404, "Block not found".to_owned()), |hash| {
                     (200, hash.to_string())
                 })
+            }
+            ["stake"] if get => {
+                let terms = self.has_stake.then(|| {
+                    json!({"min_bond_sat": 1_000_000, "min_delegation_sat": 1_000_000,
+                        "unbonding_blocks": 5, "slash_percent": 50, "reporter_divisor": 64,
+                        "fee_cap_sat": 10_000})
+                });
+                let engine = if self.has_stake { "pos" } else { "pow" };
+                let body = json!({"engine": engine, "final_height": null, "terms": terms});
+                (200, body.to_string())
             }
             ["fee-estimates"] if get => (200, r#"{"1":3.0,"6":2.0,"144":1.0}"#.to_owned()),
             ["scripthash", hash, "txs"] if get => {

@@ -23,6 +23,7 @@ mod script_txs;
 mod script_txs_chain;
 mod script_txs_mempool;
 mod script_utxo;
+mod stake;
 mod tip_hash;
 mod tip_height;
 mod tx;
@@ -106,6 +107,7 @@ fn script_routes() -> OpenApiRouter<Explorer> {
 pub(crate) fn routes() -> OpenApiRouter<Explorer> {
     block_routes()
         .merge(shared_routes())
+        .routes(routes!(stake::stake))
         .layer(middleware::from_fn(not_modified))
 }
 

@@ -3,6 +3,7 @@
 mod events;
 pub(crate) mod faucet;
 pub(crate) mod reorgs;
+pub(crate) mod stake;
 
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -14,6 +15,9 @@ pub(crate) fn routes() -> OpenApiRouter<Explorer> {
     OpenApiRouter::new()
         .routes(routes!(faucet::pay))
         .routes(routes!(reorgs::list))
+        .routes(routes!(stake::validators))
+        .routes(routes!(stake::finality))
+        .routes(routes!(stake::evidence))
 }
 
 /// Routes that stream.

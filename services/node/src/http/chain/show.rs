@@ -5,9 +5,12 @@ use std::sync::atomic::Ordering;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
-use synod_api::node::{ChainStatus, SnapshotStatus};
-use synod_api::{HashHex, NumberHex};
+use synod_api::node::{ChainStatus, SnapshotStatus, StakeTerms};
+use synod_api::{AmountSat, HashHex, NumberHex};
+use synod_chainspec::ChainSpec;
+use synod_ledger::StakeRules;
 use synod_node_core::View;
+use synod_primitives::Amount;
 use synod_service::ApiError;
 
 use crate::chain::warnings;
@@ -64,6 +67,7 @@ fn status(state: &AppState) -> ChainStatus {
         bits: view.bits.0.into(),
         difficulty: view.bits.difficulty(),
         finalized: finalized(&view),
+        stake: terms(&state.spec),
         initial_sync: view.needs_trust.is_some() || is_behind(state, &view),
         needs_trust: view.needs_trust.map(|it| it.to_string()),
         pruned: state.chain.prune_height().is_some(),
@@ -73,6 +77,21 @@ fn status(state: &AppState) -> ChainStatus {
         peer_count: state.peers.connected() as u64,
         warnings: warnings(state, &view),
     }
+}
+
+/// The terms of stake that the chain spec sets.
+fn terms(spec: &ChainSpec) -> Option<StakeTerms> {
+    let rules = StakeRules::of_spec(spec)?;
+    let sat =
+        |amount: Amount| AmountSat::new(amount.sat().unsigned_abs()).unwrap_or(AmountSat::ZERO);
+    Some(StakeTerms {
+        min_bond_sat: sat(rules.min_bond),
+        min_delegation_sat: sat(rules.min_delegation),
+        unbonding_blocks: rules.unbonding_blocks,
+        slash_percent: rules.slash_percent,
+        reporter_divisor: rules.reporter_divisor,
+        fee_cap_sat: sat(rules.fee_cap),
+    })
 }
 
 fn snapshot(state: &AppState) -> Option<SnapshotStatus> {

@@ -56,7 +56,7 @@ fn meaning(tag: StakeTag) -> &'static str {
         }
         StakeTag::Redelegate => "votes for another delegate from now on",
         StakeTag::Withdraw => "is taken out",
-        StakeTag::Renew => "is registered anew, with a new anchor",
+        StakeTag::Renew => "is registered anew",
     }
 }
 
