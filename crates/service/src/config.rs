@@ -3,6 +3,8 @@
 //! Command line before environment before file before default. Names that the settings do not
 //! have are refused wherever they come from, so a misspelt setting is never silently ignored.
 
+use std::collections::BTreeMap;
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
@@ -40,6 +42,48 @@ pub enum ConfigError {
     Nesting(String),
 }
 
+/// Where one setting comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// Nobody said anything.
+    Default,
+    /// The settings file.
+    File(PathBuf),
+    /// A variable of the environment, by its name; of a setting with parts, the last of them.
+    Variable(String),
+    /// The command line.
+    CommandLine,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Default => f.write_str("default"),
+            Self::File(path) => write!(f, "file {}", path.display()),
+            Self::Variable(name) => write!(f, "environment {name}"),
+            Self::CommandLine => f.write_str("command line"),
+        }
+    }
+}
+
+/// Where each setting comes from, by its name; of one with parts, the strongest that set a part.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Origins(BTreeMap<String, Origin>);
+
+impl Origins {
+    /// Returns where a setting comes from.
+    #[must_use]
+    pub fn of(&self, name: &str) -> Origin {
+        self.0.get(name).cloned().unwrap_or(Origin::Default)
+    }
+
+    fn note<'a>(&mut self, names: impl IntoIterator<Item = &'a String>, origin: &Origin) {
+        for name in names {
+            self.0.insert(name.clone(), origin.clone());
+        }
+    }
+}
+
 /// Where settings come from, strongest last.
 #[derive(Debug, Default)]
 pub struct Sources<'a> {
@@ -67,8 +111,21 @@ impl<'a> Sources<'a> {
     /// # Errors
     /// The file cannot be read, or a name is unknown, or a value has the wrong type.
     pub fn load<T: DeserializeOwned>(self) -> Result<T, ConfigError> {
+        self.load_with_origins().map(|(settings, _)| settings)
+    }
+
+    /// Reads the settings, and tells where each comes from.
+    ///
+    /// # Errors
+    /// As [`Sources::load`].
+    pub fn load_with_origins<T: DeserializeOwned>(self) -> Result<(T, Origins), ConfigError> {
+        let mut origins = Origins::default();
         let mut settings = match self.file {
-            Some(path) => read_file(path)?,
+            Some(path) => {
+                let settings = read_file(path)?;
+                origins.note(settings.keys(), &Origin::File(path.to_owned()));
+                settings
+            }
             None => Table::new(),
         };
         let (prefix, mut variables) = self.environment.unwrap_or_default();
@@ -78,12 +135,14 @@ impl<'a> Sources<'a> {
                 let parts: Vec<_> = key.split(NESTING).map(str::to_ascii_lowercase).collect();
                 set(&mut settings, &parts, parse_value(&value))
                     .ok_or_else(|| ConfigError::Nesting(name.clone()))?;
+                origins.note(parts.first(), &Origin::Variable(name.clone()));
             }
         }
+        origins.note(self.flags.keys(), &Origin::CommandLine);
         merge(&mut settings, self.flags);
-        settings
-            .try_into()
-            .map_err(|error| ConfigError::Value(Box::new(error)))
+        let settings = settings.try_into();
+        let settings = settings.map_err(|error| ConfigError::Value(Box::new(error)))?;
+        Ok((settings, origins))
     }
 }
 
@@ -208,6 +267,32 @@ mod tests {
         let settings = settings.expect("valid");
         assert_eq!((settings.threads, settings.limits.grace_ms), (4, 6));
         assert_eq!(load("", &[], "").expect("valid"), Settings::default());
+    }
+
+    #[test]
+    fn each_setting_says_where_it_comes_from() {
+        let sources = Sources {
+            file: None,
+            environment: Some((
+                "SYNOD_TEST_",
+                vec![
+                    ("SYNOD_TEST_LIMITS__GRACE_MS".to_owned(), "3".to_owned()),
+                    ("SYNOD_TEST_LISTEN".to_owned(), "here".to_owned()),
+                ],
+            )),
+            flags: "listen = 'there'".parse().expect("flags"),
+        };
+        let (settings, origins): (Settings, Origins) = sources.load_with_origins().expect("valid");
+        assert_eq!((settings.listen.as_str(), settings.threads), ("there", 1));
+        let told = ["listen", "limits", "threads"].map(|name| origins.of(name).to_string());
+        assert_eq!(
+            told,
+            [
+                "command line",
+                "environment SYNOD_TEST_LIMITS__GRACE_MS",
+                "default"
+            ]
+        );
     }
 
     #[test]

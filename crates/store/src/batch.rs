@@ -3,8 +3,6 @@
 use bytes::Bytes;
 use synod_primitives::{BlockHash, Header, Height, OutPoint, Txid, Work};
 
-use crate::peers::PeerRecord;
-
 /// What is known of a block, in the order in which blocks get to be known.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum BlockStatus {
@@ -117,10 +115,6 @@ pub struct Batch {
     pub transactions: Option<TransactionsFlush>,
     /// Records to set, or with `None` to delete, by name.
     pub meta: Vec<(&'static str, Option<Bytes>)>,
-    /// Entries of the address book to insert or replace.
-    pub peers: Vec<PeerRecord>,
-    /// Entries of the address book to delete, by URL.
-    pub forgotten_peers: Vec<String>,
     /// Says that blocks and undo data below this height are not there.
     pub pruned_below: Option<Height>,
     /// When the call may return.
@@ -138,8 +132,6 @@ impl Batch {
             && self.coins.is_none()
             && self.transactions.is_none()
             && self.meta.is_empty()
-            && self.peers.is_empty()
-            && self.forgotten_peers.is_empty()
             && self.pruned_below.is_none()
     }
 }

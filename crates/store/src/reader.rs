@@ -13,10 +13,9 @@ use crate::coins::{coin_key, decode_coin_key, decode_coins, location};
 use crate::directory::DataDirectory;
 use crate::error::StoreError;
 use crate::keyed::{COINS, TRANSACTIONS};
-use crate::peers::PeerRecord;
 use crate::state::ChainState;
 use crate::tally::ABOVE_ALL;
-use crate::{chain, headers, meta, peers};
+use crate::{chain, headers, meta};
 
 /// Where the database stands after its last commit.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -409,15 +408,6 @@ impl Reader {
         let mut snapshot = self.snapshot().await?;
         let state = ChainState::load(&mut snapshot).await?;
         meta::load(&mut snapshot, &state, name).await
-    }
-
-    /// Reads the address book.
-    ///
-    /// # Errors
-    /// The database failed, or an entry is damaged.
-    pub async fn peers(&self) -> Result<Vec<PeerRecord>, StoreError> {
-        let mut connection = self.pool.acquire().await?;
-        peers::load(&mut connection).await
     }
 
     /// Closes the connections; calls that wait for one fail.

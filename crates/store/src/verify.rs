@@ -12,7 +12,7 @@ use crate::keyed::{COINS, KeyedTable, TRANSACTIONS};
 use crate::row::Columns;
 use crate::state::ChainState;
 use crate::tally::{ABOVE_ALL, BUCKETS, Bucket, bucket_of};
-use crate::{blocks, chain, headers, meta, peers};
+use crate::{blocks, chain, headers, meta};
 
 /// The most faults that a report lists; the others are counted.
 pub const MAX_LISTED_FAULTS: usize = 1000;
@@ -295,6 +295,4 @@ async fn check_records(
         let loaded = meta::load(connection, state, &name).await;
         report.check(loaded);
     }
-    let loaded = peers::load(connection).await;
-    report.check(loaded);
 }

@@ -14,7 +14,7 @@ use crate::keyed::{COINS, TRANSACTIONS};
 use crate::mark::MarkFile;
 use crate::state::ChainState;
 use crate::tally::Tallies;
-use crate::{blocks, chain, coins, headers, meta, peers};
+use crate::{blocks, chain, coins, headers, meta};
 
 /// What the writer knows of the database without asking.
 #[derive(Clone, Debug)]
@@ -219,7 +219,6 @@ async fn write(
         known.state.transactions_tip = Some(flush.tip);
     }
     meta::update(connection, &mut known.state, &batch.meta).await?;
-    peers::update(connection, &batch.peers, &batch.forgotten_peers).await?;
     if let Some(height) = batch.pruned_below {
         known.state.pruned_below = height;
     }

@@ -6,8 +6,7 @@ use bytes::Bytes;
 use chain::{blocks, coins, connect, extend, locations, open, record, undo};
 use synod_primitives::{Block, BlockHash, Height, OutPoint, Txid};
 use synod_store::{
-    Batch, BlockStatus, ChainChange, CoinsFlush, Durability, PeerRecord, StoreError,
-    TransactionsFlush,
+    Batch, BlockStatus, ChainChange, CoinsFlush, Durability, StoreError, TransactionsFlush,
 };
 
 #[tokio::test]
@@ -437,24 +436,14 @@ async fn blocks_of_many_parts_are_read_whole_and_in_ranges() {
 }
 
 #[tokio::test]
-async fn records_and_peers_are_set_replaced_and_deleted() {
+async fn records_are_set_replaced_and_deleted() {
     let dir = tempfile::tempdir().expect("a directory");
     let mut store = open(dir.path()).await;
-    let peer = PeerRecord {
-        url: "http://127.0.0.1:9330".to_owned(),
-        source: "operator".to_owned(),
-        added: 1_700_000_000,
-        last_success: Some(5),
-        ..PeerRecord::default()
-    };
-    let mut other = peer.clone();
-    other.url.push('1');
     let batch = Batch {
         meta: vec![
             ("muhash", Some(Bytes::from_static(b"abc"))),
             ("pool", Some(Bytes::new())),
         ],
-        peers: vec![peer.clone(), other.clone()],
         ..Batch::default()
     };
     store.writer.commit(&batch).await.expect("committed");
@@ -465,20 +454,9 @@ async fn records_and_peers_are_set_replaced_and_deleted() {
     );
     assert_eq!(reader.meta("pool").await.expect("read"), Some(Bytes::new()));
     assert_eq!(reader.meta("other").await.expect("read"), None);
-    assert_eq!(
-        reader.peers().await.expect("read"),
-        vec![peer, other.clone()]
-    );
 
-    let changed = PeerRecord {
-        failures: 3,
-        last_success: None,
-        ..other
-    };
     let batch = Batch {
         meta: vec![("muhash", None), ("pool", Some(Bytes::from_static(b"x")))],
-        peers: vec![changed.clone()],
-        forgotten_peers: vec!["http://127.0.0.1:9330".to_owned()],
         durability: Durability::Deferred,
         ..Batch::default()
     };
@@ -488,7 +466,6 @@ async fn records_and_peers_are_set_replaced_and_deleted() {
         reader.meta("pool").await.expect("read"),
         Some(Bytes::from_static(b"x"))
     );
-    assert_eq!(reader.peers().await.expect("read"), vec![changed]);
 }
 
 #[tokio::test]

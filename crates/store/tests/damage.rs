@@ -7,23 +7,17 @@ use std::path::Path;
 use bytes::Bytes;
 use chain::{blocks, coins, connect, identity, locations, open, record, undo};
 use synod_primitives::{Block, Height, OutPoint, Txid};
-use synod_store::{BlockStatus, DATABASE_FILE, Options, PeerRecord, Reader, Store, StoreError};
+use synod_store::{BlockStatus, DATABASE_FILE, Options, Reader, Store, StoreError};
 
 /// What the tests store: enough for inner pages in every tree.
 struct Expected {
     chain: Vec<Block>,
-    peer: PeerRecord,
 }
 
 async fn fill(directory: &Path) -> Expected {
     let mut store = open(directory).await;
     let mut chain = blocks(150, 6);
     chain = chain::extend(chain, 151, 0, 700);
-    let peer = PeerRecord {
-        url: "http://127.0.0.1:1".to_owned(),
-        source: "test".to_owned(),
-        ..PeerRecord::default()
-    };
     let mut batch = connect(&chain, 0);
     batch
         .meta
@@ -31,10 +25,9 @@ async fn fill(directory: &Path) -> Expected {
     batch
         .meta
         .push(("pool", Some(Bytes::from(vec![0xbb; 40_000]))));
-    batch.peers.push(peer.clone());
     store.writer.commit(&batch).await.expect("committed");
     store.close().await.expect("closed");
-    Expected { chain, peer }
+    Expected { chain }
 }
 
 /// Counts answers, errors and wrong answers.
@@ -107,11 +100,6 @@ async fn read_all(reader: &Reader, expected: &Expected, outcome: &mut Outcome) {
         &Some(Bytes::from(vec![0xbb; 40_000])),
     );
     outcome.take("no record", reader.meta("none").await, &None);
-    match reader.peers().await {
-        // A lost entry of the address book is no wrong answer: it is a hint.
-        Ok(peers) if peers.is_empty() => outcome.refused += 1,
-        other => outcome.take("peers", other, &vec![expected.peer.clone()]),
-    }
 }
 
 async fn read_block(reader: &Reader, block: &Block, height: u32, outcome: &mut Outcome) {
@@ -227,7 +215,7 @@ async fn verification_finds_a_flipped_bit_in_every_kind_of_row() {
     let (outpoint, coin) = coins(block)[3].clone();
     let (txid, _) = locations(block)[2];
     let raw = block.raw();
-    let needles: [(&str, Vec<u8>); 8] = [
+    let needles: [(&str, Vec<u8>); 7] = [
         ("header", block.header().encode()[36..80].to_vec()),
         ("block", raw[raw.len() - 60..].to_vec()),
         ("undo", undo(block).to_vec()),
@@ -235,7 +223,6 @@ async fn verification_finds_a_flipped_bit_in_every_kind_of_row() {
         ("outpoint", outpoint.txid.as_bytes().to_vec()),
         ("transaction", txid.as_bytes().to_vec()),
         ("record", vec![0xaa; 384]),
-        ("peer", expected.peer.url.clone().into_bytes()),
     ];
     for (what, needle) in needles {
         let mut damaged = sound.clone();

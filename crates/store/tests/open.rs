@@ -120,11 +120,11 @@ async fn another_networks_database_is_refused() {
 async fn a_newer_schema_is_refused_and_not_touched() {
     let dir = tempfile::tempdir().expect("a directory");
     open(dir.path()).await.close().await.expect("closed");
-    execute(dir.path(), "PRAGMA user_version = 2").await;
+    execute(dir.path(), "PRAGMA user_version = 3").await;
     let before = std::fs::read(dir.path().join(DATABASE_FILE)).expect("a file");
     let refused = try_open(dir.path()).await;
     assert!(
-        matches!(refused, Err(OpenError::NewerSchema { found: 2, known: 1 })),
+        matches!(refused, Err(OpenError::NewerSchema { found: 3, known: 2 })),
         "{refused:?}"
     );
     assert_eq!(

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result};
 use clap::{Args, Parser, Subcommand};
 use synod_node::{NodeConfig, member, tools};
-use synod_service::config::Sources;
+use synod_service::config::{Origins, Sources};
 use synod_service::{Shutdown, logging};
 use toml::{Table, Value};
 
@@ -86,7 +86,7 @@ enum Command {
     },
     /// Print this node's key as a member of a permissioned network; makes it at the first time.
     Member(NodeArgs),
-    /// Print the settings that result from file, environment and flags.
+    /// Print the settings that result from file, environment and flags, and where each comes from.
     Config(NodeArgs),
 }
 
@@ -160,7 +160,11 @@ impl NodeArgs {
         self.load_with(Table::new())
     }
 
-    fn load_with(self, mut flags: Table) -> Result<NodeConfig> {
+    fn load_with(self, flags: Table) -> Result<NodeConfig> {
+        Ok(self.load_with_origins(flags)?.0)
+    }
+
+    fn load_with_origins(self, mut flags: Table) -> Result<(NodeConfig, Origins)> {
         let mut set = |name: &str, value: Option<Value>| {
             if let Some(value) = value {
                 flags.insert(name.to_owned(), value);
@@ -196,7 +200,9 @@ impl NodeArgs {
             flags,
             ..Sources::default()
         };
-        Ok(sources.with_environment("SYNOD_NODE_").load()?)
+        Ok(sources
+            .with_environment("SYNOD_NODE_")
+            .load_with_origins()?)
     }
 }
 
@@ -280,7 +286,12 @@ pub(crate) async fn run() -> Result<ExitCode> {
             eprintln!("the database is in {}", directory.display());
         }
         Command::Member(node) => println!("{}", member::own_key(&node.load()?.data)?.id()),
-        Command::Config(node) => print!("{}", toml::to_string_pretty(&node.load()?)?),
+        Command::Config(node) => {
+            let (config, origins) = node.load_with_origins(Table::new())?;
+            for (name, value) in Table::try_from(&config)? {
+                println!("{name} = {value} # {}", origins.of(&name));
+            }
+        }
     }
     Ok(ExitCode::SUCCESS)
 }

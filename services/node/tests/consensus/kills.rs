@@ -22,7 +22,7 @@ const COMMON: u32 = 100;
 const KILLS: u32 = 8;
 
 /// Puts blocks on a chain, each of which spends the coinbase that has just become mature.
-fn extend_spending(mut chain: Vec<Block>, more: u32, branch: u8) -> Vec<Block> {
+pub(crate) fn extend_spending(mut chain: Vec<Block>, more: u32, branch: u8) -> Vec<Block> {
     for _ in 0..more {
         let mature = &chain[chain.len() - 100].transactions()[0];
         let block = next(&chain, branch).with(spend(mature, 0, &[])).build();
@@ -33,14 +33,14 @@ fn extend_spending(mut chain: Vec<Block>, more: u32, branch: u8) -> Vec<Block> {
 
 /// What a node has to say of its coins on a chain, from the chain's blocks alone.
 #[derive(Debug, PartialEq, Eq)]
-struct Standing {
+pub(crate) struct Standing {
     tip: HashHex,
     coins: u64,
     muhash: HashHex,
 }
 
 impl Standing {
-    fn of(chain: &[Block]) -> Self {
+    pub(crate) fn of(chain: &[Block]) -> Self {
         let mut coins: BTreeMap<OutPoint, Coin> = BTreeMap::new();
         for (height, block) in (0u32..).zip(chain).skip(1) {
             for (index, transaction) in block.transactions().iter().enumerate() {
@@ -64,7 +64,7 @@ impl Standing {
         }
     }
 
-    async fn of_node(node: &NodeProcess) -> Self {
+    pub(crate) async fn of_node(node: &NodeProcess) -> Self {
         let state = node.client.state().await.expect("an answer");
         Self {
             tip: state.best_block_hash,

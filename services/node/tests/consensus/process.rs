@@ -30,12 +30,24 @@ impl Drop for NodeProcess {
 impl NodeProcess {
     /// Starts a node on regtest and waits until it serves.
     pub(crate) fn start(data: &Path, arguments: &[&str]) -> Self {
-        let mut child = command(data, arguments)
+        let started = Self::try_start(command(data, arguments));
+        started.unwrap_or_else(|seen| panic!("the node ended before it served: {seen}"))
+    }
+
+    /// Starts a node and waits until it serves; gives its log when it ends before.
+    pub(crate) fn try_start(mut command: Command) -> Result<Self, String> {
+        let mut child = command
             .stderr(Stdio::piped())
             .spawn()
             .expect("the program starts");
         let mut log = BufReader::new(child.stderr.take().expect("it is piped"));
-        let address = address_in(&mut log);
+        let address = match address_in(&mut log) {
+            Ok(address) => address,
+            Err(seen) => {
+                let _ = child.wait();
+                return Err(seen);
+            }
+        };
         // What else it logs is read at once, so that it never waits for a reader.
         let log = std::thread::spawn(move || {
             let mut text = String::new();
@@ -44,12 +56,12 @@ impl NodeProcess {
         });
         let url = format!("http://{address}");
         let client = NodeClient::new(&url).expect("a client");
-        Self {
+        Ok(Self {
             child,
             log: Some(log),
             client,
             url,
-        }
+        })
     }
 
     /// Ends the process at once, as a loss of power would.
@@ -119,18 +131,20 @@ pub(crate) fn command(data: &Path, arguments: &[&str]) -> Command {
     command
 }
 
-/// Reads the log until the node says where it listens.
-fn address_in(log: &mut impl BufRead) -> String {
+/// Reads the log until the node says where it listens; gives the log when it ends before.
+fn address_in(log: &mut impl BufRead) -> Result<String, String> {
     let mut seen = String::new();
     let mut line = String::new();
     loop {
         line.clear();
         let length = log.read_line(&mut line).expect("the log is text");
-        assert!(length > 0, "the node ended before it served: {seen}");
+        if length == 0 {
+            return Err(seen);
+        }
         seen.push_str(&line);
         let record: Value = serde_json::from_str(&line).unwrap_or_default();
         if record["message"] == "the node serves" {
-            return record["listen"].as_str().expect("an address").to_owned();
+            return Ok(record["listen"].as_str().expect("an address").to_owned());
         }
     }
 }

@@ -25,6 +25,18 @@ fn flags_go_before_the_environment_before_the_file_and_config_prints_the_result(
     assert_eq!(number("prune"), Some(7), "the environment before the file");
     assert_eq!(number("threads"), Some(3), "flags before the environment");
     assert_eq!(number("stop_at_height"), Some(9));
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let origin = |name: &str| {
+        let line = text
+            .lines()
+            .find(|it| it.starts_with(&format!("{name} = ")));
+        let line = line.unwrap_or_else(|| panic!("{name} is not in {text}"));
+        line.split_once(" # ").expect("an origin").1.to_owned()
+    };
+    assert_eq!(origin("data"), format!("file {}", file.display()));
+    assert_eq!(origin("prune"), "environment SYNOD_NODE_PRUNE");
+    assert_eq!(origin("threads"), "command line");
+    assert_eq!(origin("listen"), "default");
 
     let mut command = program(&["config", "--config"]);
     command.arg(&file).env("SYNOD_NODE_PRUNNE", "7");
