@@ -55,15 +55,22 @@ pub mod contract;
 mod header;
 mod input;
 mod output;
+mod recent;
+mod roster;
 mod time;
 
 pub use header::{Ancestry, BranchEnd, FinalBlock, HeaderError};
 pub use input::{Connected, Input, PeerId, RequestId, StoredBlock, TimerId};
 pub use output::{Output, Proposal, Record, RecordKey};
+pub use recent::{COUNTED_SLOTS, RecentTurns, Seen, TurnCount};
+pub use roster::{
+    Finality, LinkVotes, MAX_LINKS, MAX_TURNS, Member, MemberBond, MemberState, Place, Roster, Turn,
+};
 pub use time::Millis;
 
 use bytes::Bytes;
-use synod_primitives::{Block, CompactTarget, Header, Height, Work};
+use synod_primitives::{Block, CompactTarget, Header, Height, OutPoint, Work};
+use synod_seal::{DelegateHash, StakeCoin, Vote};
 
 /// A way to agree on one chain.
 ///
@@ -164,6 +171,32 @@ pub trait Engine: Send + Sync {
     /// ask for connected blocks at all.
     fn stands_at(&self) -> Option<FinalBlock> {
         None
+    }
+
+    /// Shows who seals, as of the block connected last; `None` where nobody is entitled to.
+    fn roster(&self, _now: Millis) -> Option<Roster> {
+        None
+    }
+
+    /// Shows what is final and how votes stand; `None` where nothing ever is.
+    fn finality(&self) -> Option<Finality> {
+        None
+    }
+
+    /// Returns the bonded outputs for a delegate as of the block connected last, in the order of
+    /// their outpoints.
+    fn bonds_of(&self, _delegate: &DelegateHash) -> Vec<(OutPoint, StakeCoin)> {
+        Vec::new()
+    }
+
+    /// Returns the message by which peers pass a vote on; `None` where there are no votes.
+    fn message_of(&self, _vote: &Vote) -> Option<Bytes> {
+        None
+    }
+
+    /// Says whether a vote was taken in and still matters.
+    fn has_vote(&self, _vote: &Vote) -> bool {
+        false
     }
 
     /// Takes in what happened at `now` and returns what the node is to do, in order.

@@ -104,6 +104,11 @@ impl StakeTable {
         self.guilty.contains_key(delegate)
     }
 
+    /// Goes through those who were proven guilty.
+    pub fn guilty(&self) -> impl Iterator<Item = &DelegateHash> {
+        self.guilty.keys()
+    }
+
     /// Applies a block's change.
     ///
     /// # Errors

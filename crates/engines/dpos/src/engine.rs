@@ -7,11 +7,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use synod_engine::{
-    Connected, FinalBlock, HeaderError, Millis, Output, Proposal, Record, RecordKey, RequestId,
-    StoredBlock, TimerId,
+    Connected, FinalBlock, HeaderError, Millis, Output, Proposal, RecentTurns, Record, RecordKey,
+    RequestId, StoredBlock, TimerId,
 };
 use synod_primitives::{Amount, Block, BlockHash, Header, Height};
-use synod_seal::{Evidence, Mode, Seal, SealKey, SealedHeader, Sections, Slot};
+use synod_seal::{Evidence, Mode, Seal, SealKey, SealedHeader, Sections, Slot, find_seal};
 
 use crate::chain::ActiveChain;
 use crate::duty::{Duties, RECORD_KEY};
@@ -40,11 +40,12 @@ pub struct DelegatedStake {
     pub(crate) chain: ActiveChain,
     tree: Tree,
     duties: Duties,
-    finalized: Option<FinalBlock>,
+    pub(crate) finalized: Option<FinalBlock>,
     reported: BTreeSet<SealKey>,
     /// The latest time of all inputs.
     now: Millis,
     armed: [Option<Millis>; 2],
+    pub(crate) recent: RecentTurns,
 }
 
 impl DelegatedStake {
@@ -60,6 +61,7 @@ impl DelegatedStake {
             reported: BTreeSet::new(),
             now: Millis::default(),
             armed: [None; 2],
+            recent: RecentTurns::default(),
         }
     }
 
@@ -114,8 +116,19 @@ impl DelegatedStake {
     }
 
     fn connect(&mut self, connected: &Connected, outputs: &mut Vec<Output>) {
+        let block = &connected.block;
+        let before = self.chain.slot();
+        let seal = find_seal(&block.coinbase).ok();
+        let seal = seal.filter(|it| it.mode == Mode::Dpos);
+        let missed = seal
+            .as_ref()
+            .map(|it| self.leaders_between(before, it.slot));
         if !self.chain.connect(connected) {
             return;
+        }
+        if let (Some(seal), Some(missed)) = (seal, missed) {
+            let leader = |slot| missed.get(&slot).copied();
+            self.recent.connect(before, seal.slot, seal.key, leader);
         }
         // After a start blocks are connected that were stored before it.
         self.store(&connected.block, outputs);

@@ -27,6 +27,7 @@ mod chain;
 mod duty;
 mod engine;
 mod proof;
+mod roster;
 mod round;
 mod settings;
 mod standing;

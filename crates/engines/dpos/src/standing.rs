@@ -63,7 +63,7 @@ impl DelegatedStake {
         })
     }
 
-    fn jailed(&self, delegate: &DelegateHash, round: Epoch) -> Option<Jailed> {
+    pub(crate) fn jailed(&self, delegate: &DelegateHash, round: Epoch) -> Option<Jailed> {
         let registered = self.chain.tally().registration(delegate)?.height;
         let bench = self.chain.bench();
         let jailed = bench.diligence(delegate)?.jailed?;

@@ -81,6 +81,31 @@ impl Tally {
         all.first_key_value().map(|(_, registration)| registration)
     }
 
+    /// Returns the bonded output of a delegate's oldest registration.
+    pub(crate) fn registered_bond(
+        &self,
+        delegate: &DelegateHash,
+    ) -> Option<(&OutPoint, &StakeCoin)> {
+        let all = self.registrations.get(delegate)?;
+        let ((_, outpoint), _) = all.first_key_value()?;
+        Some((outpoint, self.table.coin(outpoint)?))
+    }
+
+    /// Goes through all bonded outputs, in the order of their outpoints.
+    pub(crate) fn coins(&self) -> impl Iterator<Item = (&OutPoint, &StakeCoin)> {
+        self.table.coins()
+    }
+
+    /// Goes through those who were proven guilty.
+    pub(crate) fn guilty(&self) -> impl Iterator<Item = &DelegateHash> {
+        self.table.guilty()
+    }
+
+    /// Returns the satoshis of all bonded outputs.
+    pub(crate) fn voting_sat(&self) -> u128 {
+        self.total
+    }
+
     /// Says whether a delegate was proven guilty; then it is never elected again.
     #[must_use]
     pub fn is_guilty(&self, delegate: &DelegateHash) -> bool {

@@ -78,6 +78,9 @@ impl ProofOfStake {
         self.take_snapshots_before(slot);
         let seal = find_seal(&block.coinbase).ok();
         let maker = seal.as_ref().and_then(|seal| self.maker(seal, slot));
+        if let Some(maker) = &maker {
+            self.count_turns(slot, maker.seal.key);
+        }
         let undo = self.active.state.connect(connected, slot, maker.as_ref());
         let Ok(undo) = undo else {
             return Vec::new();
@@ -153,6 +156,7 @@ impl ProofOfStake {
         let is_tip = self.active.state.tip.hash == hash;
         if let Some(undo) = self.active.undos.pop_if(|_| is_tip) {
             self.active.state.disconnect(undo);
+            self.recent.disconnect(self.active.state.slot);
         }
         Vec::new()
     }

@@ -71,6 +71,7 @@ impl ProofOfStake {
         if vote.link.target.epoch <= finalized {
             return None;
         }
+        self.recent.see(vote.key, Some(vote.link.target.epoch));
         match self.votes.add(vote) {
             Added::Nothing | Added::New => None,
             Added::Contradiction(other) => Some(Output::Misbehaviour(Box::new(Evidence {

@@ -24,6 +24,7 @@ mod duties;
 mod finality;
 mod questions;
 mod record;
+mod roster;
 mod schedule;
 mod snapshot;
 mod state;
@@ -34,7 +35,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use synod_chainspec::{Bootstrap, ChainSpec, EngineSpec, Pos};
-use synod_engine::{FinalBlock, Millis};
+use synod_engine::{FinalBlock, Millis, RecentTurns};
 use synod_primitives::{BlockHash, Height};
 use synod_seal::{Checkpoint, Epoch, SealKey};
 
@@ -59,6 +60,7 @@ pub struct ProofOfStake {
     votes: Votes,
     checkpoints: Checkpoints,
     duties: Duties,
+    recent: RecentTurns,
 }
 
 /// What the chain spec fixes.
@@ -134,6 +136,7 @@ impl ProofOfStake {
             votes: Votes::default(),
             checkpoints: Checkpoints::default(),
             duties: Duties::default(),
+            recent: RecentTurns::default(),
         })
     }
 

@@ -2,14 +2,17 @@
 
 use bytes::Bytes;
 use synod_engine::{
-    Ancestry, BranchEnd, Engine, FinalBlock, HeaderError, Input, Millis, Output, StoredBlock,
+    Ancestry, BranchEnd, Engine, FinalBlock, Finality, HeaderError, Input, Millis, Output, Roster,
+    StoredBlock,
 };
-use synod_primitives::{Block, BlockHash, CompactTarget, Header, Height, Target, Work};
+use synod_primitives::{Block, BlockHash, CompactTarget, Header, Height, OutPoint, Target, Work};
 use synod_seal::{
-    Checkpoint, Mode, SEALED_BITS, Seal, SealedHeader, Slot, find_seal, is_next_reveal,
+    Checkpoint, DelegateHash, Mode, SEALED_BITS, Seal, SealedHeader, Slot, StakeCoin, Vote,
+    find_seal, is_next_reveal,
 };
 
 use crate::ProofOfStake;
+use crate::finality::vote_message;
 use crate::votes::MAX_VOTES;
 
 /// How many blocks a branch of headers may lie behind the active tip and still be stored: a
@@ -142,6 +145,30 @@ impl Engine for ProofOfStake {
 
     fn stands_at(&self) -> Option<FinalBlock> {
         Some(self.active.state.tip)
+    }
+
+    fn roster(&self, now: Millis) -> Option<Roster> {
+        Some(self.show_roster(now))
+    }
+
+    fn finality(&self) -> Option<Finality> {
+        Some(self.show_finality())
+    }
+
+    fn bonds_of(&self, delegate: &DelegateHash) -> Vec<(OutPoint, StakeCoin)> {
+        let coins = self.active.state.table.coins();
+        let theirs = coins.filter(|(_, coin)| coin.program.delegate == *delegate);
+        theirs
+            .map(|(outpoint, coin)| (*outpoint, coin.clone()))
+            .collect()
+    }
+
+    fn message_of(&self, vote: &Vote) -> Option<Bytes> {
+        Some(vote_message(vote))
+    }
+
+    fn has_vote(&self, vote: &Vote) -> bool {
+        self.votes.iter().any(|it| it == vote)
     }
 
     fn handle(&mut self, now: Millis, input: Input) -> Vec<Output> {

@@ -83,6 +83,19 @@ impl Snapshot {
         })
     }
 
+    /// Borrows the validators, by their delegate hashes.
+    pub(crate) fn validators(&self) -> &[Validator] {
+        &self.validators
+    }
+
+    /// Returns a validator's place.
+    pub(crate) fn seat_of(&self, delegate: &DelegateHash) -> Option<u32> {
+        let index = self
+            .validators
+            .binary_search_by_key(delegate, |it| it.delegate);
+        index.ok().and_then(|it| u32::try_from(it).ok())
+    }
+
     /// Returns a validator by its delegate hash.
     pub(crate) fn find(&self, delegate: &DelegateHash) -> Option<&Validator> {
         let index = self

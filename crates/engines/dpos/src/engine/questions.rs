@@ -2,10 +2,11 @@
 
 use bytes::Bytes;
 use synod_engine::{
-    Ancestry, BranchEnd, Engine, FinalBlock, HeaderError, Input, Millis, Output, StoredBlock,
+    Ancestry, BranchEnd, Engine, FinalBlock, Finality, HeaderError, Input, Millis, Output, Roster,
+    StoredBlock,
 };
-use synod_primitives::{Block, CompactTarget, Header, Height, Target, Work};
-use synod_seal::{Mode, SEALED_BITS, SealedHeader, Sections, Slot};
+use synod_primitives::{Block, CompactTarget, Header, Height, OutPoint, Target, Work};
+use synod_seal::{DelegateHash, Mode, SEALED_BITS, SealedHeader, Sections, Slot, StakeCoin};
 
 use super::{DelegatedStake, EARLY_TIMER, MAX_REPORTED_KEYS, SLOT_TIMER};
 
@@ -133,6 +134,22 @@ impl Engine for DelegatedStake {
         Some(self.chain.tip())
     }
 
+    fn roster(&self, now: Millis) -> Option<Roster> {
+        Some(self.show_roster(now))
+    }
+
+    fn finality(&self) -> Option<Finality> {
+        Some(self.show_finality())
+    }
+
+    fn bonds_of(&self, delegate: &DelegateHash) -> Vec<(OutPoint, StakeCoin)> {
+        let coins = self.chain.tally().coins();
+        let theirs = coins.filter(|(_, coin)| coin.program.delegate == *delegate);
+        theirs
+            .map(|(outpoint, coin)| (*outpoint, coin.clone()))
+            .collect()
+    }
+
     fn handle(&mut self, now: Millis, input: Input) -> Vec<Output> {
         let mut outputs = Vec::new();
         self.now = self.now.max(now);
@@ -155,6 +172,7 @@ impl Engine for DelegatedStake {
             Input::Connected(connected) => self.connect(&connected, &mut outputs),
             Input::Disconnected(hash) => {
                 self.chain.disconnect(hash);
+                self.recent.disconnect(self.chain.slot());
             }
             Input::Evidence(evidence) => self.judge(*evidence, &mut outputs),
         }
