@@ -63,9 +63,9 @@ pub use scripts::{
 };
 pub use sip::HashKey;
 pub use stake::{
-    MAX_STAKE_WITNESS_ITEM, REGISTRATION_INDEX, SealRuleError, StakeError, StakeRules, StakeTag,
-    check_stake_inputs, check_stake_outputs, is_stake_script, stake_change, stake_lock,
-    stake_sigop_cost,
+    MAX_SLASHED_INPUTS, MAX_STAKE_WITNESS_ITEM, REGISTRATION_INDEX, SealRuleError, StakeError,
+    StakeRules, StakeTag, check_stake_inputs, check_stake_outputs, is_stake_script,
+    report_transaction, stake_change, stake_lock, stake_sigop_cost,
 };
 pub use undo::BlockUndo;
 pub use witness_commitment::{

@@ -73,6 +73,23 @@ impl Rules {
         }
     }
 
+    /// Returns the most coins that the blocks from 1 to `height` could make.
+    #[must_use]
+    pub fn issued(&self, height: Height) -> Amount {
+        let interval = u64::from(self.halving_interval.max(1));
+        let height = u64::from(height.0);
+        let mut issued = 0_i64;
+        for halvings in 0..MAX_HALVINGS {
+            let first = (u64::from(halvings) * interval).max(1);
+            let end = u64::from(halvings + 1) * interval;
+            let blocks = end.min(height.saturating_add(1)).saturating_sub(first);
+            let subsidy = self.subsidy_initial.sat() >> halvings;
+            let blocks = i64::try_from(blocks).unwrap_or(i64::MAX);
+            issued = issued.saturating_add(blocks.saturating_mul(subsidy));
+        }
+        Amount::from_sat(issued.min(Amount::MAX_MONEY.sat()))
+    }
+
     /// Returns the flags that a block's scripts are verified with (Core:
     /// `GetBlockScriptFlags`).
     ///
@@ -136,6 +153,19 @@ impl From<&ChainSpec> for Rules {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn issued_coins_are_the_sum_of_the_subsidies() {
+        let rules = Rules::regtest();
+        let mut sum = 0;
+        for height in 0..=1000 {
+            if height > 0 {
+                sum += rules.subsidy(Height(height)).sat();
+            }
+            assert_eq!(rules.issued(Height(height)).sat(), sum, "{height}");
+        }
+        assert!(rules.issued(Height(u32::MAX)) <= Amount::MAX_MONEY);
+    }
 
     #[test]
     fn regtest_is_the_preset_of_that_name() {

@@ -26,6 +26,7 @@ mod coinbase;
 mod create;
 mod error;
 mod owner;
+mod report;
 mod rules;
 mod slash;
 mod spend;
@@ -34,6 +35,7 @@ pub use change::stake_change;
 pub(crate) use coinbase::check_sealed_coinbase;
 pub use create::check_stake_outputs;
 pub use error::{SealRuleError, StakeError};
+pub use report::{MAX_SLASHED_INPUTS, report_transaction};
 pub use rules::{REGISTRATION_INDEX, StakeRules};
 pub use spend::{
     MAX_STAKE_WITNESS_ITEM, StakeTag, check_stake_inputs, is_stake_script, stake_lock,

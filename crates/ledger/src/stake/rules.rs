@@ -79,6 +79,12 @@ impl StakeRules {
         self.mode == Mode::Dpos
     }
 
+    /// Says whether a stake output can be slashed: liquid votes cannot.
+    #[must_use]
+    pub fn is_slashable(&self, outpoint: &OutPoint) -> bool {
+        !self.has_liquid_votes() || is_registration(outpoint)
+    }
+
     /// Returns the time of a slot, where it fits a header.
     #[must_use]
     pub fn slot_time(&self, slot: Slot) -> Option<u32> {

@@ -10,7 +10,29 @@ use super::rules::StakeRules;
 use super::spend::{made_stake, sum_by};
 
 /// `OP_RETURN`: an output that starts with it is burned.
-const OP_RETURN: u8 = 0x6a;
+pub(super) const OP_RETURN: u8 = 0x6a;
+
+/// Into what a slashed output is divided, in satoshis.
+pub(super) struct Shares {
+    /// Burned: the penalty without the reward.
+    pub(super) burned: i128,
+    /// What the reporter may keep.
+    pub(super) reward: i128,
+    /// What is left to the owner.
+    pub(super) rest: i128,
+}
+
+/// Divides an output. The penalty is rounded up and the reward down, so that no satoshi appears.
+pub(super) fn shares(amount: Amount, rules: &StakeRules) -> Shares {
+    let whole = i128::from(amount.sat());
+    let penalty = (whole * i128::from(rules.slash_percent) + 99) / 100;
+    let reward = penalty / i128::from(rules.reporter_divisor.max(1));
+    Shares {
+        burned: penalty - reward,
+        reward,
+        rest: whole - penalty,
+    }
+}
 
 /// What a slashing transaction has to pay, over all the stake that it spends.
 #[derive(Default)]
@@ -23,22 +45,18 @@ pub(super) struct Slashing {
 
 impl Slashing {
     /// Takes in a stake output that is slashed.
-    ///
-    /// The penalty is rounded up and the reward down, so that no satoshi appears.
     pub(super) fn add(
         &mut self,
         program: StakeProgram,
         amount: Amount,
         rules: &StakeRules,
     ) -> Result<(), StakeError> {
-        let whole = i128::from(amount.sat());
         if !amount.is_in_range() {
             return Err(StakeError::Range);
         }
-        let penalty = (whole * i128::from(rules.slash_percent) + 99) / 100;
-        let reward = penalty / i128::from(rules.reporter_divisor.max(1));
-        self.burn += penalty - reward;
-        *self.rest.entry(program.slashed()).or_default() += whole - penalty;
+        let shares = shares(amount, rules);
+        self.burn += shares.burned;
+        *self.rest.entry(program.slashed()).or_default() += shares.rest;
         Ok(())
     }
 

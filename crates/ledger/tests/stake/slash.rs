@@ -1,14 +1,14 @@
 //! Slashing: what evidence proves, what a penalty is, and that nothing appears or is lost
 //! (attacks S12 and S13 of the catalogue).
 
-use synod_ledger::{REGISTRATION_INDEX, StakeError};
+use synod_ledger::{REGISTRATION_INDEX, StakeError, check_stake_inputs, report_transaction};
 use synod_primitives::{
     Amount, Block, BlockHash, CompactTarget, Header, Height, MerkleRoot, OutPoint, Script,
     Transaction, TxIn, TxOut, Witness,
 };
 use synod_seal::{
-    DelegateHash, EvidenceError, Mode, Seal, SealError, SealedHeader, Sections, Slot, StakeKind,
-    StakeProgram, Statement, UnsealedHeader,
+    DelegateHash, Evidence, EvidenceError, Mode, Seal, SealError, SealedHeader, Sections, Slot,
+    StakeKind, StakeProgram, Statement, UnsealedHeader,
 };
 
 use crate::kit::{
@@ -266,4 +266,38 @@ fn evidence_by_re_grinding_a_nonce_is_refused() {
         tried += 1;
     }
     assert_eq!(tried, 31);
+}
+
+#[test]
+fn a_report_that_was_made_passes_at_every_amount_and_pays_the_reporter() {
+    let chain_id = rules("pos").chain_id;
+    let [first, second] = evidence();
+    let evidence = Evidence::decode(&first, &second).expect("evidence");
+    assert!(evidence.check(&chain_id).is_ok());
+    let reward = payment(0).script_pubkey;
+    for amount in [1, 2, 3, 127, 128, 129, BOND, Amount::MAX_MONEY.sat() / 2] {
+        let amounts = [amount, amount];
+        let coins: Vec<_> = (1..)
+            .zip(amounts)
+            .map(|(n, it)| coin(n, &stake(bonded(), it)))
+            .collect();
+        let given = coins.iter();
+        let given = given.map(|(outpoint, it)| (*outpoint, bonded(), it.value));
+        let given: Vec<_> = given.collect();
+        let report = report_transaction(&given, &evidence, reward.clone(), &rules("pos"));
+        let report = report.expect("there is something to slash");
+        let spent: Vec<_> = coins.into_iter().map(|(_, it)| it).collect();
+        let guilty = check_stake_inputs(&report, &spent, Height(100), &rules("pos"));
+        assert_eq!(guilty, Ok(vec![Delegate::new(2).hash(); 2]), "{amount}");
+        let paid: i64 = report.outputs().iter().map(|it| it.value.sat()).sum();
+        assert_eq!(paid, 2 * amount, "nothing appears or is lost");
+        let (burned, rest) = shares(amount);
+        let rewarded = report
+            .outputs()
+            .iter()
+            .filter(|it| it.script_pubkey == reward);
+        let rewarded: i64 = rewarded.map(|it| it.value.sat()).sum();
+        assert_eq!(rewarded, 2 * (amount - burned - rest));
+    }
+    assert!(report_transaction(&[], &evidence, reward, &rules("pos")).is_none());
 }
