@@ -208,3 +208,10 @@ pub struct TransactionsRequest {
     #[schema(max_items = 100)]
     pub txids: Vec<HashHex>,
 }
+
+/// What a peer could read of messages of agreement: `POST /p2p/v1/messages`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct MessagesTaken {
+    /// How many.
+    pub taken: u32,
+}

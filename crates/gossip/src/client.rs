@@ -16,8 +16,8 @@ use synod_api::HashHex;
 use synod_api::hex::NodeIdHex;
 use synod_api::p2p::{
     Addresses, Announcement, BlockTransactionsRequest, BlocksRequest, CompactAnswer, Handshake,
-    HeadersRequest, MAX_ADDRESSES, MAX_JSON_BYTES, MEMBER_HEADER, MemberHello, Posted,
-    SESSION_HEADER, TransactionsRequest, Wanted,
+    HeadersRequest, MAX_ADDRESSES, MAX_JSON_BYTES, MEMBER_HEADER, MemberHello, MessagesTaken,
+    Posted, SESSION_HEADER, TransactionsRequest, Wanted,
 };
 use synod_primitives::{BlockHash, Header, Txid, Wtxid};
 
@@ -401,6 +401,15 @@ impl PeerClient {
     pub async fn whole(&self, hash: BlockHash, raw: Bytes) -> Result<CompactAnswer, ClientError> {
         let request = self.post_bytes(&format!("compact/{hash}/whole"), OCTETS, raw);
         parse_json(&self.send(request, JSON, MAX_JSON_BYTES).await?)
+    }
+
+    /// Posts messages of agreement; returns how many the peer could read.
+    ///
+    /// # Errors
+    /// As [`ClientError`] says.
+    pub async fn messages(&self, messages: &[Bytes]) -> Result<u32, ClientError> {
+        let answer: MessagesTaken = self.post_frames("messages", messages).await?;
+        Ok(answer.taken)
     }
 
     /// Asks for transactions of a block by their places.

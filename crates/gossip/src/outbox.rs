@@ -6,6 +6,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use synod_primitives::{Block, BlockHash, Header, Wtxid};
 
+use crate::message::Messages;
+
 /// The most blocks that wait for one peer; past it the oldest are dropped, and the peer finds
 /// them by their headers.
 pub const MAX_WAITING_BLOCKS: usize = 4;
@@ -68,6 +70,8 @@ pub struct Outbox {
     known_blocks: VecDeque<BlockHash>,
     known: HashSet<Wtxid>,
     known_before: HashSet<Wtxid>,
+    /// Messages of agreement.
+    pub messages: Messages,
 }
 
 impl Outbox {
@@ -163,7 +167,7 @@ impl Outbox {
     /// Returns when there is something to send: now, later, or not at all.
     #[must_use]
     pub fn due(&self) -> Option<u64> {
-        if !self.blocks.is_empty() {
+        if !self.blocks.is_empty() || !self.messages.is_empty() {
             return Some(0);
         }
         let inventory = (!self.transactions.is_empty()).then_some(self.next_inventory);
@@ -174,10 +178,10 @@ impl Outbox {
         }
     }
 
-    /// Returns how many blocks and transactions wait.
+    /// Returns how many blocks, transactions and messages wait.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.blocks.len() + self.transactions.len() + self.offers.len()
+        self.blocks.len() + self.transactions.len() + self.offers.len() + self.messages.len()
     }
 
     /// Says whether nothing waits.

@@ -129,6 +129,13 @@ pub trait NodePort: Clone + Send + Sync + 'static {
     /// Says whether the transaction is in the mempool, waits for others or was refused lately.
     fn knows_transaction(&self, wtxid: Wtxid) -> bool;
 
+    /// Takes in messages of agreement of a peer; the verdicts are in their order.
+    fn hear_messages(
+        &self,
+        from: PeerId,
+        messages: Vec<Bytes>,
+    ) -> impl Future<Output = Vec<Verdict>> + Send;
+
     /// Takes in raw transactions of a peer; the verdicts are in their order.
     fn submit_transactions(
         &self,

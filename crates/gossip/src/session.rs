@@ -390,6 +390,13 @@ impl<N: NodePort> Session<N> {
                 self.tell_block(&block).await?;
                 continue;
             }
+            let messages = self
+                .table
+                .with_outbox(self.id, |outbox| outbox.messages.take());
+            if let Some(messages) = messages.filter(|it| !it.is_empty()) {
+                self.client.messages(&messages).await?;
+                continue;
+            }
             let now = self.table.now_ms();
             let batch = self
                 .table
@@ -471,6 +478,10 @@ impl<N: NodePort> Session<N> {
             News::Alive => Ok(()),
             News::Block(body) => self.hear_block(body).await,
             News::Transactions(wtxids) => self.want(&wtxids, 0).await,
+            News::Message(message) => {
+                self.table.hear_messages(self.id, vec![message]).await;
+                Ok(())
+            }
         }
     }
 

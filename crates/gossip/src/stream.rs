@@ -28,6 +28,9 @@ impl<N: NodePort> PeerTable<N> {
                 if let Some(block) = outbox.take_block() {
                     return Some(News::Block(block.compact.clone()));
                 }
+                if let Some(message) = outbox.messages.pop() {
+                    return Some(News::Message(message));
+                }
                 let batch = outbox.take_transactions(now);
                 (!batch.is_empty()).then_some(News::Transactions(batch))
             })

@@ -571,7 +571,7 @@ impl<N: NodePort> PeerTable<N> {
         });
     }
 
-    fn tell(&self, push: impl Fn(&mut Outbox)) {
+    pub(crate) fn tell(&self, push: impl Fn(&mut Outbox)) {
         let mut peers = self.lock();
         for entry in peers.entries.values_mut() {
             // A node that both came and is spoken to is told twice: who is who is only claimed,

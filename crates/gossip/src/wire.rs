@@ -8,6 +8,8 @@
 use bytes::{Buf, Bytes, BytesMut};
 use synod_primitives::{Header, Wtxid};
 
+use crate::message::MAX_MESSAGE_BYTES;
+
 pub use synod_api::p2p::{MAX_HEADERS, MAX_PROOF_BYTES};
 
 /// The most bytes of a frame: a block of greatest weight.
@@ -33,6 +35,8 @@ pub enum News {
     Block(Bytes),
     /// Kind 2: wtxids of 32 bytes each.
     Transactions(Vec<Wtxid>),
+    /// Kind 3: a message of agreement.
+    Message(Bytes),
 }
 
 impl News {
@@ -54,6 +58,10 @@ impl News {
                 let ids: Vec<u8> = wtxids.iter().flat_map(|it| it.to_bytes()).collect();
                 write_frame(&mut out, &ids);
             }
+            Self::Message(message) => {
+                out.push(3);
+                write_frame(&mut out, message);
+            }
         }
         out
     }
@@ -69,6 +77,8 @@ impl News {
                     ids.map(|id| Wtxid::from_bytes(*id)).collect(),
                 ))
             }
+            3 if body.len() > MAX_MESSAGE_BYTES => Err(WireError::TooLong),
+            3 => Ok(Self::Message(body)),
             _ => Err(WireError::Truncated),
         }
     }
@@ -95,7 +105,7 @@ impl NewsReader {
         let kind = match self.kind {
             Some(kind) => kind,
             None => match self.frames.next_byte() {
-                Some(kind) if kind > 2 => return Err(WireError::Truncated),
+                Some(kind) if kind > 3 => return Err(WireError::Truncated),
                 Some(kind) => kind,
                 None => return Ok(None),
             },
@@ -360,6 +370,7 @@ mod tests {
             News::Block(Bytes::from_static(b"compact")),
             News::Transactions(vec![Wtxid::from_bytes([1; 32]), Wtxid::from_bytes([2; 32])]),
             News::Transactions(Vec::new()),
+            News::Message(Bytes::from_static(b"vote")),
         ];
         let mut reader = NewsReader::default();
         let mut read = Vec::new();
@@ -379,7 +390,7 @@ mod tests {
             reader.push(bytes);
             reader.next_message()
         };
-        assert_eq!(refused(&[3, 0, 0, 0, 0]), Err(WireError::Truncated));
+        assert_eq!(refused(&[4, 0, 0, 0, 0]), Err(WireError::Truncated));
         assert_eq!(refused(&[2, 1, 0, 0, 0, 9]), Err(WireError::Truncated));
         assert_eq!(
             refused(&[1, 0xff, 0xff, 0xff, 0x7f]),
@@ -387,6 +398,8 @@ mod tests {
         );
         let many = News::Transactions(vec![Wtxid::from_bytes([1; 32]); MAX_STREAMED_IDS + 1]);
         assert_eq!(refused(&many.encode()), Err(WireError::TooLong));
+        let long = News::Message(vec![1; MAX_MESSAGE_BYTES + 1].into());
+        assert_eq!(refused(&long.encode()), Err(WireError::TooLong));
     }
 
     #[test]

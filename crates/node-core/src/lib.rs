@@ -21,6 +21,7 @@ mod node;
 mod open;
 mod orphans;
 mod prepared;
+mod proposal;
 mod prune;
 mod recent;
 mod recheck;
@@ -46,6 +47,7 @@ pub use memory::MemoryStorage;
 pub use node::{Node, Settings, SharedMempool};
 pub use open::engine_of;
 pub use prepared::PreparedBlock;
+pub use proposal::Unsealed;
 pub use prune::MIN_BLOCKS_KEPT;
 pub use storage::{
     Batch, ChainChange, CoinsFlush, Durability, HeaderRecord, Status, Storage, StorageError, Stored,

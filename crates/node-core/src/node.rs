@@ -158,8 +158,7 @@ impl Node {
     /// # Errors
     /// Storage failed; the node must then be opened again.
     pub fn handle(&mut self, now: Millis, input: Input) -> Result<Vec<Output>, StorageError> {
-        let change = self.chain.handle(now, input, &*read(&self.mempool))?;
-        self.follow(&change, now.seconds())?;
+        self.tell(now, input)?;
         Ok(self.chain.take_outputs())
     }
 
@@ -317,6 +316,25 @@ impl Node {
     /// Builds a template on the tip that pays to `payout`.
     #[must_use]
     pub fn template(&self, payout: Script, now: u64) -> BlockTemplate {
+        let view = self.view();
+        let height = view.height.next();
+        let chosen = if self.has_segwit(height) {
+            self.choose_within(TemplateLimits::new(height, view.median_time))
+        } else {
+            // While witnesses are not in force a block with one could not commit to it.
+            Arc::default()
+        };
+        let clock = u32::try_from(now).unwrap_or(u32::MAX);
+        BlockTemplate::new(self.parts(payout, clock, chosen))
+    }
+
+    fn has_segwit(&self, height: Height) -> bool {
+        height >= self.chain.rules.activations.segwit
+    }
+
+    /// Gathers what a block on the tip is made of; `clock` is the time that it gets where the
+    /// rules leave it open.
+    pub(crate) fn parts(&self, payout: Script, clock: u32, chosen: Arc<Chosen>) -> TemplateParts {
         let chain = &self.chain;
         let tree = &chain.tree;
         let tip = tree.tip();
@@ -337,15 +355,11 @@ impl Node {
         } else {
             after_median
         };
-        let clock = u32::try_from(now).unwrap_or(u32::MAX);
-        let time = fixed_time.unwrap_or(clock.max(min_time));
-        let has_segwit = height >= chain.rules.activations.segwit;
-        let chosen = self.choose_transactions(height, view.median_time, has_segwit);
-        BlockTemplate::new(TemplateParts {
+        TemplateParts {
             height,
             previous_block_hash: view.hash,
             bits: chain.engine.required_bits(height, &tree.ancestry(tip)),
-            time,
+            time: fixed_time.unwrap_or(clock.max(min_time)),
             min_time: fixed_time.unwrap_or(min_time),
             fixed_time,
             subsidy: chain.rules.subsidy(height),
@@ -356,23 +370,13 @@ impl Node {
                 .as_ref()
                 .map_or_else(Vec::new, |stake| stake.bootstrap_outputs(height)),
             chain_id: chain.rules.chain_id_output.filter(|_| height.0 == 1),
-            has_witness_commitment: has_segwit,
+            has_witness_commitment: self.has_segwit(height),
             chosen,
-        })
+        }
     }
 
-    /// Chooses what a block at `height` holds; nothing while witnesses are not in force, when
-    /// a block with one could not commit to it.
-    fn choose_transactions(
-        &self,
-        height: Height,
-        median_time: u32,
-        has_segwit: bool,
-    ) -> Arc<Chosen> {
-        if !has_segwit {
-            return Arc::default();
-        }
-        let limits = TemplateLimits::new(height, median_time);
+    /// Chooses what a block holds.
+    pub(crate) fn choose_within(&self, limits: TemplateLimits) -> Arc<Chosen> {
         let mut kept = self.chosen.lock().unwrap_or_else(PoisonError::into_inner);
         let generation = read(&self.mempool).generation();
         if let Some((chosen_in, chosen_under, chosen)) = &kept.last

@@ -9,6 +9,8 @@
 //! | upkeep | checkpoints, expiry of the mempool, saving addresses of peers | at the soft step |
 //! | halt | stops the node at the height that it was given | at the soft step |
 //! | past | checks the blocks behind a snapshot | when it has, or at the soft step |
+//! | duty time | wakes the chain thread for the engine's timers | at the soft step |
+//! | duty spread | hands votes and evidence to peers | at the soft step |
 //! | room | readiness while the disk is full, and the way back | at the soft step |
 //! | keep digest | follows the chain with the digest of all coins | at the soft step |
 //! | keep mempool | takes the saved mempool back, then saves it at intervals | at the soft step |
@@ -37,6 +39,7 @@ use crate::book::BookFile;
 use crate::chain::{ChainHandle, Running, StoreAdapter, spawn};
 use crate::config::NodeConfig;
 use crate::digest::StateDigests;
+use crate::duty;
 use crate::halt;
 use crate::http::{self, Wiring};
 use crate::kept::Kept;
@@ -46,7 +49,7 @@ use crate::news;
 use crate::port::ChainPort;
 use crate::pruning::Pruning;
 use crate::room;
-use crate::state::{AppState, Parts, clock};
+use crate::state::{AppState, Parts, clock, clock_ms};
 use crate::tasks::keep_digest;
 use crate::tasks::keep_mempool::{self, Standing};
 use crate::templates::Templates;
@@ -61,6 +64,7 @@ pub const TOKEN_FILE: &str = "token";
 /// An opened node that serves nobody yet.
 pub struct Opened {
     chain: ChainHandle,
+    duties: duty::Ends,
     news: tokio::sync::mpsc::Receiver<crate::chain::News>,
     events: EventLog,
     /// Transactions that readers of the events take to be in the mempool.
@@ -85,13 +89,16 @@ pub async fn open(config: &NodeConfig) -> Result<Opened> {
         EventLog::open(&config.data, MAX_EVENTS).context("the journal of events")?;
     let known = news::catch_up(&events, &past, &store_reader).await?;
     let token = Token::load_or_create(&config.data.join(TOKEN_FILE))?;
+    let evidence = store_reader.meta(duty::EVIDENCE_RECORD).await?;
+    let (runtime, duties) = duty::runtime(&spec, evidence.as_ref(), clock_ms());
     let Running {
         chain,
         news,
         thread,
-    } = spawn(node, clock)?;
+    } = spawn(node, clock, runtime)?;
     Ok(Opened {
         chain,
+        duties,
         news,
         events,
         known,
@@ -176,6 +183,7 @@ pub async fn run(
 ) -> Result<()> {
     let Opened {
         chain,
+        duties,
         news,
         events,
         known,
@@ -200,7 +208,12 @@ pub async fn run(
         ),
     };
     let sessions = tokio_util::sync::CancellationToken::new();
-    let port = ChainPort::new(chain.clone(), store_reader.clone());
+    let duty::Ends {
+        duties,
+        due,
+        outgoing,
+    } = duties;
+    let port = ChainPort::new(chain.clone(), store_reader.clone(), duties.clone());
     let book_file = BookFile::new(&config.data);
     let peers = Arc::new(PeerTable::new(TableParts {
         node: port,
@@ -227,10 +240,13 @@ pub async fn run(
         peers: Arc::clone(&peers),
         events: events.clone(),
         templates: Templates::default(),
+        duties,
         kept: Kept::default(),
         token,
         shutdown: shutdown.clone(),
     });
+    let time = tokio::spawn(duty::keep_time(state.chain.clone(), due, shutdown.clone()));
+    let spreading = tokio::spawn(duty::spread(outgoing, Arc::clone(&peers), shutdown.clone()));
     let telling = tokio::spawn(news::pass_on(news, events, state.clone(), known));
     let mempool_file = MempoolFile::in_directory(&config.data);
     let keeping = tokio::spawn(keep_mempool::run(
@@ -278,6 +294,7 @@ pub async fn run(
             public_writes: vec![
                 "/v1/transactions".to_owned(),
                 "/v1/transactions/test".to_owned(),
+                "/v1/evidence".to_owned(),
             ],
             ..AccessPolicy::default()
         },
@@ -309,6 +326,8 @@ pub async fn run(
     book_file.save(&book);
     let kept_up = upkeep.await.context("upkeep")?;
     room.await.context("watching for room")?;
+    time.await.context("keeping the engine's timers")?;
+    spreading.await.context("handing messages to peers")?;
     digesting.await.context("keeping the digest")?;
     let mempool = keeping.await.context("keeping the mempool")?;
     halt.await.context("watching the height")?;

@@ -14,6 +14,7 @@ mod book;
 pub mod chain;
 pub mod config;
 pub mod digest;
+pub mod duty;
 pub mod error;
 mod halt;
 mod headers;

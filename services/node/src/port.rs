@@ -12,6 +12,7 @@ use synod_primitives::{BlockHash, Header, Transaction, Txid, Wtxid};
 use synod_store::Reader;
 
 use crate::chain::ChainHandle;
+use crate::duty::{Duties, hear};
 use crate::headers;
 use crate::state::read;
 use crate::tools::prepare::{Pending, Preparation};
@@ -21,6 +22,7 @@ use crate::tools::prepare::{Pending, Preparation};
 pub struct ChainPort {
     chain: ChainHandle,
     reader: Reader,
+    duties: Duties,
 }
 
 /// More blocks than this in one submission are bulk work: only the last is synced.
@@ -29,8 +31,12 @@ const BULK_BLOCKS: usize = 4;
 impl ChainPort {
     /// Makes the port.
     #[must_use]
-    pub fn new(chain: ChainHandle, reader: Reader) -> Self {
-        Self { chain, reader }
+    pub fn new(chain: ChainHandle, reader: Reader, duties: Duties) -> Self {
+        Self {
+            chain,
+            reader,
+            duties,
+        }
     }
 
     /// Returns the parents that do not wait for theirs themselves.
@@ -171,6 +177,10 @@ impl NodePort for ChainPort {
     fn knows_transaction(&self, wtxid: Wtxid) -> bool {
         read(self.chain.mempool()).find_by_wtxid(&wtxid).is_some()
             || read(self.chain.waiting()).knows(&wtxid)
+    }
+
+    async fn hear_messages(&self, from: PeerId, messages: Vec<Bytes>) -> Vec<Verdict> {
+        hear(&self.chain, &self.duties, from, messages).await
     }
 
     async fn submit_transactions(&self, from: PeerId, transactions: Vec<Bytes>) -> Vec<Admitted> {

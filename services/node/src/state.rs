@@ -1,17 +1,19 @@
 //! What all routes share.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, LazyLock, PoisonError, RwLock, RwLockReadGuard};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use synod_chainspec::ChainSpec;
 use synod_gossip::PeerTable;
 use synod_service::{EventLog, Shutdown, Token};
 use synod_store::Reader;
+use tokio::sync::Notify;
 
 use crate::background::SharedSnapshot;
 use crate::chain::ChainHandle;
 use crate::digest::StateDigests;
+use crate::duty::Duties;
 use crate::kept::Kept;
 use crate::port::ChainPort;
 use crate::templates::Templates;
@@ -36,6 +38,8 @@ pub struct Parts {
     pub events: EventLog,
     /// Templates that miners work on.
     pub templates: Templates,
+    /// What validators have to sign, and evidence.
+    pub duties: Duties,
     /// What was read or written for one answer and may serve the next.
     pub kept: Kept,
     /// The operator's token.
@@ -76,12 +80,31 @@ pub fn clock() -> u64 {
     }
 }
 
+/// The same clock in milliseconds since 1970.
+#[must_use]
+pub fn clock_ms() -> u64 {
+    match FIXED_TIME.load(Ordering::Relaxed) {
+        0 => {
+            let since = SystemTime::now().duration_since(UNIX_EPOCH);
+            u64::try_from(since.unwrap_or_default().as_millis()).unwrap_or(u64::MAX)
+        }
+        fixed => fixed.saturating_mul(1000),
+    }
+}
+
 /// Sets the clock to a moment at which it stays; `None` lets it run again.
 pub fn set_clock(fixed: Option<u32>) {
     FIXED_TIME.store(fixed.map_or(0, u64::from), Ordering::Relaxed);
+    CLOCK_SET.notify_waiters();
+}
+
+/// Waits until the clock is set.
+pub(crate) async fn clock_change() {
+    CLOCK_SET.notified().await;
 }
 
 static FIXED_TIME: AtomicU64 = AtomicU64::new(0);
+static CLOCK_SET: LazyLock<Notify> = LazyLock::new(Notify::new);
 
 /// Reads what the chain thread shares.
 ///

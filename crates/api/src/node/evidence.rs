@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 use crate::{HashHex, HexBytes, KeyHashHex};
 
 /// The most pieces of evidence that a node remembers, and that one answer holds.
-pub const MAX_EVIDENCE: usize = 256;
+pub const MAX_EVIDENCE: usize = 64;
 /// The longest statement of a piece of evidence in bytes.
 pub const MAX_STATEMENT_BYTES: usize = 19_000;
 

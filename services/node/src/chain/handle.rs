@@ -51,6 +51,8 @@ pub(super) enum Request {
     Run(Purpose, Job),
     /// To see whether there is room again.
     Resume,
+    /// To fire the engine's timers that are due.
+    Tick,
     /// The end: what waits behind it is not done any more.
     Stop,
     /// To look for transactions that wait for the mempool; they have a queue of their own.
@@ -130,6 +132,12 @@ impl ChainHandle {
     pub async fn resume(&self) {
         // An error means that the thread has ended.
         let _ = self.requests.send(Request::Resume).await;
+    }
+
+    /// Lets the chain thread fire the engine's timers that are due.
+    pub(crate) async fn tick(&self) {
+        // An error means that the thread has ended.
+        let _ = self.requests.send(Request::Tick).await;
     }
 
     /// Runs a job that changes something on the chain thread and returns its result, once

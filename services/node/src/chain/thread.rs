@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread::JoinHandle;
 
 use arc_swap::ArcSwap;
-use synod_engine::Output;
+use synod_engine::Millis;
 use synod_node_core::{Event, Node, Offer, StorageError, UnknownRules};
 use tokio::sync::{mpsc, watch};
 
@@ -14,6 +14,8 @@ use super::handle::{
     Unavailable, Waiting,
 };
 use super::warnings;
+use crate::duty::Runtime;
+use crate::state::clock_ms;
 
 /// The most transactions that are verified together.
 const MAX_ADMITTED_TOGETHER: usize = 256;
@@ -45,7 +47,7 @@ pub struct Running {
 ///
 /// # Errors
 /// The system starts no thread.
-pub fn spawn(node: Node, clock: fn() -> u64) -> std::io::Result<Running> {
+pub fn spawn(node: Node, clock: fn() -> u64, runtime: Runtime) -> std::io::Result<Running> {
     let (requests, inbox) = mpsc::channel(MAX_WAITING_REQUESTS);
     let (admissions, waiting) = mpsc::channel(MAX_WAITING_TRANSACTIONS);
     let is_awake = Arc::new(AtomicBool::new(false));
@@ -84,6 +86,7 @@ pub fn spawn(node: Node, clock: fn() -> u64) -> std::io::Result<Running> {
                     inbox: waiting,
                     is_awake,
                 },
+                runtime,
             }
             .run(inbox)
         })?;
@@ -99,6 +102,7 @@ struct ChainThread {
     clock: fn() -> u64,
     publisher: Publisher,
     is_full: Arc<AtomicBool>,
+    runtime: Runtime,
     waiting: WaitingRoom,
 }
 
@@ -118,7 +122,7 @@ struct Publisher {
 
 impl ChainThread {
     fn run(mut self, mut inbox: mpsc::Receiver<Request>) -> Result<(), StorageError> {
-        self.publish();
+        self.publish()?;
         let mut has_more = false;
         loop {
             // Where transactions wait, each request is followed by one group of them.
@@ -134,6 +138,7 @@ impl ChainThread {
                     Request::Stop => break,
                     Request::Resume => self.resume()?,
                     Request::Admissions => Vec::new(),
+                    Request::Tick => self.tick()?,
                     Request::Run(purpose, job) => {
                         let is_refused = purpose == Purpose::Change && self.is_full();
                         let node = (!is_refused).then_some(&mut self.node);
@@ -141,13 +146,13 @@ impl ChainThread {
                         self.unless_full(outcome.map(|reply| vec![reply]))?
                     }
                 };
-                self.answer(replies);
+                self.answer(replies)?;
             }
             let group = self.waiting.next_group();
             has_more = !group.is_empty();
             if has_more {
                 let replies = self.admit(group)?;
-                self.answer(replies);
+                self.answer(replies)?;
             }
         }
         match self.node.flush() {
@@ -161,11 +166,12 @@ impl ChainThread {
     }
 
     /// Correctness: readers see the change before whoever asked for it is answered.
-    fn answer(&mut self, replies: Vec<Reply>) {
-        self.publish();
+    fn answer(&mut self, replies: Vec<Reply>) -> Result<(), StorageError> {
+        self.publish()?;
         for reply in replies {
             reply();
         }
+        Ok(())
     }
 
     fn is_full(&self) -> bool {
@@ -229,27 +235,34 @@ impl ChainThread {
             .collect())
     }
 
-    /// Drains what the engine asks of others. This node has no keys, so it is asked for no block
-    /// and no vote; it follows, and says what it sees.
-    fn note_engine(&mut self) {
-        for output in self.node.chain_mut().take_outputs() {
-            if let Output::Misbehaviour(evidence) = output {
-                let statements = [&evidence.first, &evidence.second];
-                let statements = statements.map(|it| synod_primitives::hex::encode(it.encode()));
-                tracing::warn!(?statements, "a validator has contradicted itself");
-            }
+    /// Fires the engine's timers that are due.
+    fn tick(&mut self) -> Result<Vec<Reply>, StorageError> {
+        if self.is_full() {
+            return Ok(Vec::new());
         }
+        let fired = self.runtime.tick(&mut self.node, Millis(clock_ms()));
+        self.unless_full(fired.map(|()| Vec::new()))
     }
 
-    fn publish(&mut self) {
-        self.note_engine();
+    /// Does what the engine asks for, until it asks for nothing more; returns what happened.
+    fn follow_engine(&mut self) -> Result<News, StorageError> {
+        let now = Millis(clock_ms());
+        let done = self.runtime.carry_out(&mut self.node, now);
+        self.unless_full(done.map(|()| Vec::new()))?;
+        let events = self.node.take_events();
+        let followed = self.runtime.follow(&mut self.node, &events, now);
+        self.unless_full(followed.map(|()| Vec::new()))?;
+        Ok(events)
+    }
+
+    fn publish(&mut self) -> Result<(), StorageError> {
+        let events = self.follow_engine()?;
         let pruned_below = self.node.chain().pruned_below().0;
         self.publisher
             .pruned_below
             .store(pruned_below, Ordering::Release);
-        let events = self.node.take_events();
         if events.is_empty() {
-            return;
+            return Ok(());
         }
         let is_about_mempool = |event: &Event| {
             matches!(
@@ -274,6 +287,7 @@ impl ChainThread {
         if self.publisher.news.blocking_send(events).is_err() {
             tracing::debug!("nobody listens to the chain any more");
         }
+        Ok(())
     }
 }
 

@@ -3,8 +3,11 @@
 mod blocks;
 mod chain;
 mod dev;
+mod duties;
 mod events;
+mod evidence;
 mod fees;
+mod finality;
 mod mempool;
 mod mining;
 mod outputs;
@@ -13,6 +16,7 @@ mod peers;
 mod render;
 mod submit;
 mod transactions;
+mod validators;
 
 use axum::Router;
 use synod_service::{AccessPolicy, App, Health, Limits, Metrics, docs};
@@ -38,6 +42,7 @@ use crate::state::AppState;
         (name = "transactions", description = "Transactions and outputs"),
         (name = "mempool", description = "Transactions that wait, and what they pay"),
         (name = "mining", description = "Block templates and found work"),
+        (name = "validators", description = "Who seals, what they sign, what is final, and who has contradicted itself"),
         (name = "peers", description = "Peers; for the operator"),
         (name = "events", description = "Server-sent events"),
         (name = "p2p", description = "Between nodes"),
@@ -51,6 +56,8 @@ struct Document;
 pub fn openapi() -> utoipa::openapi::OpenApi {
     let mut routes = OpenApiRouter::with_openapi(Document::openapi())
         .merge(peers::routes())
+        .merge(duties::list_routes())
+        .merge(duties::vote_routes())
         .merge(events::routes())
         .merge(mining::template_routes())
         .merge(p2p::stream_routes(None))
@@ -64,7 +71,7 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
 /// The routes that answer soon and want no token.
 ///
 /// With a state, what peers ask is held against the members of the network.
-fn answers_soon(state: Option<&AppState>) -> [OpenApiRouter<AppState>; 9] {
+fn answers_soon(state: Option<&AppState>) -> [OpenApiRouter<AppState>; 12] {
     [
         chain::routes(),
         blocks::routes(),
@@ -74,6 +81,9 @@ fn answers_soon(state: Option<&AppState>) -> [OpenApiRouter<AppState>; 9] {
         fees::routes(),
         submit::routes(),
         mining::submit_routes(),
+        validators::routes(),
+        finality::routes(),
+        evidence::routes(),
         p2p::routes(state),
     ]
 }
@@ -104,9 +114,11 @@ pub fn router(state: &AppState, wiring: Wiring) -> Router {
     app = app.routes(
         state
             .token
-            .protect(peers::routes())
+            .protect(peers::routes().merge(duties::vote_routes()))
             .with_state(state.clone()),
     );
+    let duties = state.token.protect(duties::list_routes());
+    app = app.streams(duties.with_state(state.clone()));
     app = app.streams(events::routes().with_state(state.clone()));
     app = app.streams(mining::template_routes().with_state(state.clone()));
     app = app.streams(p2p::stream_routes(Some(state)).with_state(state.clone()));

@@ -7,8 +7,9 @@ pub(crate) mod header;
 pub(crate) mod page_limit;
 pub(crate) mod transaction;
 
-use synod_api::node::{Finalized, PrevoutBody};
+use synod_api::node::{BlockRef, Finalized, PrevoutBody};
 use synod_api::{AmountSat, HashHex, HexBytes};
+use synod_engine::FinalBlock;
 use synod_node_core::View;
 use synod_primitives::{Amount, BlockHash, Txid, Wtxid};
 use synod_script::{Address, Network, ScriptType};
@@ -61,10 +62,15 @@ pub(crate) fn prevout(value: Amount, script: &[u8]) -> PrevoutBody {
 
 /// Returns the highest final block; none under an engine without finality.
 pub(crate) fn finalized(view: &View) -> Option<Finalized> {
-    view.finalized.map(|block| Finalized {
+    view.finalized.as_ref().map(block_ref)
+}
+
+/// Shows a block by height and hash.
+pub(crate) fn block_ref(block: &FinalBlock) -> BlockRef {
+    BlockRef {
         height: block.height.0,
         hash: block_hash(block.hash),
-    })
+    }
 }
 
 #[cfg(test)]

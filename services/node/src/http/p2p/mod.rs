@@ -9,6 +9,7 @@ mod guard;
 mod handshake;
 mod headers;
 mod member;
+mod messages;
 mod parts;
 mod push;
 mod seat;
@@ -37,6 +38,7 @@ pub(crate) fn routes(state: Option<&AppState>) -> OpenApiRouter<AppState> {
         .routes(routes!(compact::hear_compact_block))
         .routes(routes!(compact::fill_compact_block))
         .routes(routes!(compact::hear_whole_block))
+        .routes(routes!(messages::hear_messages))
         .routes(routes!(push::hear_headers))
         .routes(routes!(push::hear_blocks))
         .routes(routes!(push::hear_transactions));

@@ -26,7 +26,7 @@ const HEARTBEAT: Duration = Duration::from_secs(3);
     description = "Blocks and transactions as this node gets them, for as long as the sender reads: each \
                    message is a byte for its kind, a length in 4 bytes little-endian, and so many \
                    bytes. Kind 0 says that the stream is open, 1 is a compact block, 2 wtxids of 32 \
-                   bytes each. A node behind a translator of addresses needs no more than this to \
+                   bytes each, 3 a message of agreement. A node behind a translator of addresses needs no more than this to \
                    hear what happens.",
     responses(
         (status = 200, description = "Messages", body = Vec<u8>, content_type = "application/octet-stream"),

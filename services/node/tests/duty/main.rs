@@ -1,0 +1,8 @@
+//! Nodes with sealed engines and the validators that seal for them, over real HTTP.
+//!
+//! The clock of the process stands still and is moved slot by slot, so that the machine's load
+//! plays no part; one test has it at a time.
+
+mod kit;
+mod routes;
+mod sealing;
