@@ -221,6 +221,43 @@ class Node:
                 assert answer.status in (200, 204), answer.text
 
 
+class Person:
+    """Somebody with a hot wallet directory, a cold one, and a password file."""
+
+    def __init__(self, folder, network):
+        self.folder = folder
+        password = folder / "password"
+        password.write_text("correct horse battery staple\n")
+        password.chmod(0o600)
+        self.environment = {
+            **os.environ,
+            "SYNOD_EXPLORER": network.api,
+            "SYNOD_WALLET_DIR": str(folder / "hot"),
+            "SYNOD_WALLET_PASSWORD_FILE": str(password),
+        }
+
+    def run(self, name, *arguments, stdin=None, code=0):
+        extra = ["--dir", str(self.folder / "cold")] if name == "synod-wallet-cold" else []
+        done = subprocess.run(
+            [program(name), *extra, *arguments],
+            input=stdin, capture_output=True, text=True, timeout=60,
+            env=self.environment, cwd=self.folder,
+        )
+        assert done.returncode == code, (arguments, done.stdout, done.stderr)
+        return done.stdout
+
+    def hot(self, *arguments, **kwargs):
+        return self.run("synod-wallet", *arguments, **kwargs)
+
+    def cold(self, *arguments, **kwargs):
+        return self.run("synod-wallet-cold", *arguments, **kwargs)
+
+    def json(self, *arguments, **kwargs):
+        answer = json.loads(self.hot(*arguments, "--json", **kwargs))
+        assert answer["ok"], answer
+        return answer["data"]
+
+
 def strip_terminal(text):
     """Removes terminal colours."""
     return re.sub(r"\x1b\[[0-9;]*m", "", text)

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from network import Network, bearer, get, post, program, wait_for
+from network import Network, Person, bearer, get, post, program, wait_for
 
 SHOP = "bcrt1q6rz28mcfaxtmd6v789l9rrlrusdprr9pz3cppk"
 
@@ -18,43 +18,6 @@ def regtest(tmp_path_factory):
     network = Network(tmp_path_factory.mktemp("regtest"), "--preset", "regtest", "--block-time", "1s")
     yield network
     assert network.stop() == 0
-
-
-class Person:
-    """Somebody with a hot wallet directory, a cold one, and a password file."""
-
-    def __init__(self, folder, network):
-        self.folder = folder
-        password = folder / "password"
-        password.write_text("correct horse battery staple\n")
-        password.chmod(0o600)
-        self.environment = {
-            **os.environ,
-            "SYNOD_EXPLORER": network.api,
-            "SYNOD_WALLET_DIR": str(folder / "hot"),
-            "SYNOD_WALLET_PASSWORD_FILE": str(password),
-        }
-
-    def run(self, name, *arguments, stdin=None, code=0):
-        extra = ["--dir", str(self.folder / "cold")] if name == "synod-wallet-cold" else []
-        done = subprocess.run(
-            [program(name), *extra, *arguments],
-            input=stdin, capture_output=True, text=True, timeout=60,
-            env=self.environment, cwd=self.folder,
-        )
-        assert done.returncode == code, (arguments, done.stdout, done.stderr)
-        return done.stdout
-
-    def hot(self, *arguments, **kwargs):
-        return self.run("synod-wallet", *arguments, **kwargs)
-
-    def cold(self, *arguments, **kwargs):
-        return self.run("synod-wallet-cold", *arguments, **kwargs)
-
-    def json(self, *arguments, **kwargs):
-        answer = json.loads(self.hot(*arguments, "--json", **kwargs))
-        assert answer["ok"], answer
-        return answer["data"]
 
 
 @pytest.fixture

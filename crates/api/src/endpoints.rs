@@ -10,12 +10,19 @@ use crate::HashHex;
 pub struct EndpointsFile {
     /// The network's name.
     pub network: String,
+    /// The network's engine: `pow`, `pos` or `dpos`.
+    pub engine: String,
     /// The network's chain id.
     pub chain_id: HashHex,
     /// The nodes.
     pub nodes: Vec<NodeEndpoint>,
-    /// The miner.
-    pub miner: TokenEndpoint,
+    /// The miner; left out where blocks are sealed.
+    #[serde(default)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub miner: Option<TokenEndpoint>,
+    /// The validators; none under proof of work.
+    #[serde(default)]
+    pub validators: Vec<NodeEndpoint>,
     /// The explorer.
     pub explorer: ExplorerEndpoint,
     /// The wallet service.
@@ -24,10 +31,10 @@ pub struct EndpointsFile {
     pub ready_ms: u64,
 }
 
-/// A node of a network.
+/// A node or validator of a network.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct NodeEndpoint {
-    /// The node's name within its network.
+    /// Its name within its network.
     pub name: String,
     /// The root of its routes, without a trailing slash.
     pub url: String,

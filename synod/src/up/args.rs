@@ -10,6 +10,11 @@ pub const DEFAULT_DATA: &str = ".synod";
 /// The most nodes in one process.
 const MAX_NODES: i64 = 32;
 
+/// The most validators in one process.
+const MAX_VALIDATORS: i64 = 32;
+/// The most slots of an epoch, as chain specs have it.
+const MAX_EPOCH_SLOTS: i64 = 65_536;
+
 /// Which rules the network has.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
 pub enum Preset {
@@ -17,6 +22,8 @@ pub enum Preset {
     Devnet,
     /// Exactly Bitcoin Core's regtest.
     Regtest,
+    /// Regtest's rules under another engine, whose blocks validators seal.
+    Sealed,
 }
 
 impl Preset {
@@ -24,6 +31,28 @@ impl Preset {
         match self {
             Self::Devnet => "devnet",
             Self::Regtest => "regtest",
+            Self::Sealed => "sealed",
+        }
+    }
+}
+
+/// Who adds the next block, and when it is final.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub enum Engine {
+    /// Proof of work: miners; confirmations.
+    Pow,
+    /// Proof of stake: one bonded validator a slot; final by votes on checkpoints.
+    Pos,
+    /// Delegated proof of stake: elected delegates in turn; final once two thirds built on it.
+    Dpos,
+}
+
+impl Engine {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Pow => "pow",
+            Self::Pos => "pos",
+            Self::Dpos => "dpos",
         }
     }
 }
@@ -46,13 +75,25 @@ pub struct UpArgs {
     /// How many nodes [default: 3, or as many as there were].
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=MAX_NODES))]
     pub nodes: Option<u16>,
-    /// The network's rules [default: devnet, or what they were].
+    /// The network's rules [default: devnet, with pos and dpos sealed, or what they were].
     #[arg(long)]
     pub preset: Option<Preset>,
+    /// Who adds blocks [default: pow, or what it was].
+    #[arg(long)]
+    pub engine: Option<Engine>,
+    /// How many validators seal blocks, each with a bond from the start [default: 4].
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=MAX_VALIDATORS))]
+    pub validators: Option<u16>,
+    /// The time of a slot under pos and dpos, in whole seconds such as 1s [default: 2s].
+    #[arg(long, value_parser = parse_duration)]
+    pub slot_time: Option<Duration>,
+    /// The slots of an epoch under pos; a block is final after two epochs at best [default: 8].
+    #[arg(long, value_parser = clap::value_parser!(u32).range(2..=MAX_EPOCH_SLOTS))]
+    pub epoch_slots: Option<u32>,
     /// The time between two blocks where the miner waits, such as 5s or 500ms.
     #[arg(long, value_parser = parse_duration)]
     pub block_time: Option<Duration>,
-    /// Fixes keys and the first blocks of a new network.
+    /// Fixes the keys of a new network, and under pow its first blocks.
     #[arg(long)]
     pub seed: Option<String>,
     /// How ports are chosen.

@@ -1,7 +1,7 @@
 //! `synod up`: one process that is a whole network.
 //!
 //! Order of a start: data directory, spec and keys, all listeners, nodes, bootstrap blocks,
-//! wallet service, explorer, miner. Ports are bound first, so that a taken one is found before
+//! wallet service, explorer, miner or validators. Ports are bound first, so that a taken one is found before
 //! anything is written. On a stop the order is turned round: whoever depends on a node ends
 //! before it.
 
@@ -10,8 +10,10 @@ mod bootstrap;
 mod listeners;
 mod network;
 mod screen;
+mod sealing;
 mod secrets;
 mod services;
+mod validators;
 
 use std::time::{Duration, Instant};
 
@@ -40,7 +42,7 @@ pub async fn run(args: UpArgs) -> Result<()> {
     logging::init(logging::LogFormat::Text, &args.log)?;
     let data = DataDir::open(&args.data)?;
     let network = Network::open(&data, &args)?;
-    let listeners = Listeners::bind(&args, network.nodes).await?;
+    let listeners = Listeners::bind(&args, &network).await?;
     let shutdown = Shutdown::new();
     shutdown.listen_for_signals()?;
     let mut services = Services::start(&args, &data, &network, listeners, &shutdown).await?;
@@ -80,19 +82,27 @@ pub async fn run(args: UpArgs) -> Result<()> {
 
 fn endpoints(network: &Network, services: &Services, ready_ms: u64) -> EndpointsFile {
     let explorer = &services.explorer_url;
-    let node = |(index, (url, token)): (usize, &(String, String))| NodeEndpoint {
-        name: format!("node-{}", index + 1),
+    let named = |name: String, (url, token): &(String, String)| NodeEndpoint {
+        name,
         url: url.clone(),
         token: token.clone(),
     };
+    let nodes = (1..).zip(&services.nodes);
+    let validators = (1..).zip(&services.validators);
     EndpointsFile {
         network: network.spec.name.clone(),
+        engine: network.spec.consensus.engine.name().to_owned(),
         chain_id: HashHex::from_bytes(network.spec.chain_id().0),
-        nodes: services.nodes.iter().enumerate().map(node).collect(),
-        miner: TokenEndpoint {
-            url: services.miner.0.clone(),
-            token: services.miner.1.clone(),
-        },
+        nodes: nodes
+            .map(|(number, it)| named(format!("node-{number}"), it))
+            .collect(),
+        miner: services.miner.as_ref().map(|(url, token)| TokenEndpoint {
+            url: url.clone(),
+            token: token.clone(),
+        }),
+        validators: validators
+            .map(|(number, it)| named(sealing::validator_name(number), it))
+            .collect(),
         explorer: ExplorerEndpoint {
             url: explorer.clone(),
             api: format!("{explorer}/api"),

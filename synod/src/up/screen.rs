@@ -39,11 +39,16 @@ fn table(endpoints: &EndpointsFile, args: &UpArgs, has_colour: bool) -> String {
     for node in &endpoints.nodes {
         rows.push((node.name.clone(), node.url.clone(), "REST, /docs"));
     }
-    rows.push((
-        "miner".to_owned(),
-        endpoints.miner.url.clone(),
-        "REST, /docs",
-    ));
+    if let Some(miner) = &endpoints.miner {
+        rows.push(("miner".to_owned(), miner.url.clone(), "REST, /docs"));
+    }
+    for validator in &endpoints.validators {
+        rows.push((
+            validator.name.clone(),
+            validator.url.clone(),
+            "/v1/status, /docs",
+        ));
+    }
     rows.push((
         "wallet".to_owned(),
         endpoints.wallet.url.clone(),

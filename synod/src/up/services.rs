@@ -20,11 +20,14 @@ use super::args::UpArgs;
 use super::bootstrap;
 use super::listeners::{Listeners, url};
 use super::network::Network;
+use super::validators::{self, Place};
 
 /// The wallet that the faucet pays from and the miner pays to.
 const FAUCET_WALLET: &str = "faucet";
 /// The most that the faucet pays at once: ten coins.
 const FAUCET_LIMIT_SAT: u64 = 1_000_000_000;
+/// By what a node takes its own chain for granted, as `--trust-checkpoint` has it.
+const TRUST_TIP: &str = "tip";
 /// How often readiness is asked for.
 const READY_POLL: Duration = Duration::from_millis(20);
 
@@ -34,7 +37,10 @@ type Task = JoinHandle<Result<()>>;
 pub(super) struct Services {
     /// URL and token of each node.
     pub(super) nodes: Vec<(String, String)>,
-    pub(super) miner: (String, String),
+    /// URL and token; `None` where blocks are sealed.
+    pub(super) miner: Option<(String, String)>,
+    /// URL and token of each validator.
+    pub(super) validators: Vec<(String, String)>,
     pub(super) wallet: (String, String),
     pub(super) explorer_url: String,
     pub(super) esplora_url: String,
@@ -44,9 +50,9 @@ pub(super) struct Services {
 }
 
 /// Tasks of one kind and what stops them.
-struct Group {
+pub(super) struct Group {
     name: &'static str,
-    stop: Shutdown,
+    pub(super) stop: Shutdown,
     tasks: Vec<Task>,
 }
 
@@ -59,7 +65,7 @@ impl Group {
         }
     }
 
-    fn spawn(&mut self, work: impl Future<Output = Result<()>> + Send + 'static) {
+    pub(super) fn spawn(&mut self, work: impl Future<Output = Result<()>> + Send + 'static) {
         self.tasks.push(tokio::spawn(work));
     }
 }
@@ -89,13 +95,12 @@ impl Services {
             .await?;
         let payout = faucet.hot().unused_address().await?.address.to_string();
 
-        let (nodes, node_group) = start_nodes(data, network, listeners.nodes, &payout)
+        let (nodes, node_group, is_young) = start_nodes(data, network, listeners.nodes, &payout)
             .await
             .context("nodes")?;
         let node_url = nodes[0].0.clone();
         let mut explorers = Group::new("explorer");
         let mut wallet_group = Group::new("wallet service");
-        let mut miners = Group::new("miner");
 
         std::fs::create_dir_all(&wallet_data)?;
         let wallet_token = Token::load_or_create(&wallet_data.join(wallet_service::TOKEN_FILE))?;
@@ -126,22 +131,42 @@ impl Services {
             Ok(synod_explorer::run(explorer_config, explorer_listeners, stop).await?)
         });
 
-        let miner_url = url(&listeners.miner)?;
-        let miner_data = data.join("miner");
-        std::fs::create_dir_all(&miner_data)?;
-        let miner_token = Token::load_or_create(&miner_data.join("token"))?;
-        let miner_config = miner_config(args, network, &node_url, &payout, miner_token.clone());
-        let stop = miners.stop.clone();
-        miners
-            .spawn(async move { Ok(synod_miner::run(miner_config, listeners.miner, stop).await?) });
+        let mut makers = Group::new("miner");
+        let mut miner = None;
+        if let Some(listener) = listeners.miner {
+            let miner_url = url(&listener)?;
+            let miner_data = data.join("miner");
+            std::fs::create_dir_all(&miner_data)?;
+            let token = Token::load_or_create(&miner_data.join("token"))?;
+            let config = miner_config(args, network, &node_url, &payout, token.clone());
+            let stop = makers.stop.clone();
+            makers.spawn(async move { Ok(synod_miner::run(config, listener, stop).await?) });
+            miner = Some((miner_url, token.reveal().to_owned()));
+        }
+        let validators = match &network.sealing {
+            Some(sealing) => {
+                makers = Group::new("validator");
+                let place = Place {
+                    data,
+                    network,
+                    sealing,
+                    nodes: &nodes,
+                    payout: &payout,
+                    is_young,
+                };
+                validators::start(&place, listeners.validators, &mut makers).await?
+            }
+            None => Vec::new(),
+        };
 
         let services = Self {
             nodes,
-            miner: (miner_url, miner_token.reveal().to_owned()),
+            miner,
+            validators,
             wallet: (wallet_url, wallet_token.reveal().to_owned()),
             explorer_url,
             esplora_url,
-            groups: vec![miners, wallet_group, explorers, node_group],
+            groups: vec![makers, wallet_group, explorers, node_group],
             wallets,
         };
         services.force_with(shutdown);
@@ -167,7 +192,9 @@ impl Services {
     pub(super) async fn wait_until_ready(&mut self, patience: Duration) -> Result<()> {
         let mut roots: Vec<String> = self.nodes.iter().map(|(url, _)| url.clone()).collect();
         roots.extend([self.explorer_url.clone(), self.esplora_url.clone()]);
-        roots.extend([self.miner.0.clone(), self.wallet.0.clone()]);
+        roots.push(self.wallet.0.clone());
+        let makers = self.miner.iter().chain(&self.validators);
+        roots.extend(makers.map(|(url, _)| url.clone()));
         let wallets = Arc::clone(&self.wallets);
         let ready = async {
             for root in &roots {
@@ -234,19 +261,24 @@ impl Services {
     }
 }
 
-/// Opens all nodes, gives them the first blocks, and lets them serve.
+/// Opens all nodes, gives them the first blocks, and lets them serve. Says too whether no node has
+/// a block past those.
 async fn start_nodes(
     data: &DataDir,
     network: &Network,
     listeners: Vec<tokio::net::TcpListener>,
     payout: &str,
-) -> Result<(Vec<(String, String)>, Group)> {
+) -> Result<(Vec<(String, String)>, Group, bool)> {
     let urls = listeners.iter().map(url).collect::<Result<Vec<_>>>()?;
     let mut opened: Vec<(NodeConfig, Opened)> = Vec::new();
     for index in 0..network.nodes {
         let mut config = NodeConfig::new(network.node_directory(data, index));
         config.network = network.spec_file.display().to_string();
         config.dev = true;
+        if network.sealing.is_some() {
+            // All nodes are in this process: while it was down the whole network stood still.
+            config.trust_checkpoint = vec![TRUST_TIP.to_owned()];
+        }
         let others = urls
             .iter()
             .enumerate()
@@ -260,6 +292,8 @@ async fn start_nodes(
         .map(|(_, node)| node.chain().clone())
         .collect();
     bootstrap::run(network, &handles, payout).await?;
+    let first = network.spec.bootstrap_height();
+    let is_young = handles.iter().all(|it| it.view().height <= first);
     drop(handles);
     let mut group = Group::new("node");
     let mut endpoints = Vec::new();
@@ -269,7 +303,7 @@ async fn start_nodes(
         let stop = group.stop.clone();
         group.spawn(synod_node::run(config, node, listener, stop));
     }
-    Ok((endpoints, group))
+    Ok((endpoints, group, is_young))
 }
 
 fn retarget(network: &Network) -> Option<Retarget> {

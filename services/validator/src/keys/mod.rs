@@ -24,6 +24,7 @@ pub const DEFAULT_CHAIN_LENGTH: u32 = 65_536;
 const SECRET_BYTES: usize = 64;
 
 /// A key that can sign.
+#[derive(Clone)]
 pub struct SealingKey {
     signing: SigningKey,
     public: SealKey,
