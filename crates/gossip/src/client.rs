@@ -2,14 +2,12 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
-use futures_util::stream::{BoxStream, try_unfold};
 use reqwest::header::CONTENT_TYPE;
-use reqwest::{Client, Method, RequestBuilder, Response, redirect};
+use reqwest::{Client, Method, RequestBuilder, redirect};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use synod_api::HashHex;
@@ -21,12 +19,14 @@ use synod_api::p2p::{
 };
 use synod_primitives::{BlockHash, Header, Txid, Wtxid};
 
+use crate::answers::{AnswerBody, BlockStream, NewsStream, plain, signed};
 use crate::client_error::{ClientError, refused};
 use crate::hear::HeardTransactions;
 use crate::inventory;
 use crate::member::{AnswerReader, Asked, Link, MemberId, Members};
+use crate::traffic::Traffic;
 use crate::url::PeerUrl;
-use crate::wire::{self, FrameReader, HeadersPage, News, NewsReader};
+use crate::wire::{self, HeadersPage};
 
 /// How long a connection may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -45,71 +45,10 @@ const JSON: &str = "application/json";
 /// The kind of binary bodies.
 const OCTETS: &str = "application/octet-stream";
 
-/// Bytes of bodies exchanged with a peer.
-#[derive(Debug, Default)]
-pub struct Traffic {
-    received: AtomicU64,
-    sent: AtomicU64,
-}
-
-impl Traffic {
-    /// Counts bytes that came in.
-    pub fn receive(&self, bytes: usize) {
-        self.received.fetch_add(bytes as u64, Ordering::Relaxed);
-    }
-
-    /// Counts bytes that went out.
-    pub fn send(&self, bytes: usize) {
-        self.sent.fetch_add(bytes as u64, Ordering::Relaxed);
-    }
-
-    /// Returns the bytes that came in.
-    #[must_use]
-    pub fn received(&self) -> u64 {
-        self.received.load(Ordering::Relaxed)
-    }
-
-    /// Returns the bytes that went out.
-    #[must_use]
-    pub fn sent(&self) -> u64 {
-        self.sent.load(Ordering::Relaxed)
-    }
-}
-
-/// The body of an answer as it arrives; of a member's, what it has signed.
-type AnswerBody = BoxStream<'static, Result<Bytes, ClientError>>;
-
 /// A request, and how its answer is read.
 struct Question {
     request: RequestBuilder,
     reader: Option<AnswerReader>,
-}
-
-/// A peer's stream of announcements.
-pub struct NewsStream {
-    body: AnswerBody,
-    messages: NewsReader,
-    traffic: Arc<Traffic>,
-}
-
-impl NewsStream {
-    /// Waits for the next message; `None` at the end.
-    ///
-    /// # Errors
-    /// The stream breaks off, is silent for too long, or makes no sense.
-    pub async fn next(&mut self) -> Result<Option<News>, ClientError> {
-        loop {
-            if let Some(message) = self.messages.next_message()? {
-                return Ok(Some(message));
-            }
-            let Some(chunk) = self.body.next().await else {
-                return Ok(None);
-            };
-            let chunk = chunk?;
-            self.traffic.receive(chunk.len());
-            self.messages.push(&chunk);
-        }
-    }
 }
 
 /// Speaks to one peer.
@@ -120,51 +59,6 @@ pub struct PeerClient {
     traffic: Arc<Traffic>,
     session: Option<NodeIdHex>,
     member: Option<(Arc<Members>, Link)>,
-}
-
-/// What came of a stream of blocks.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum BlockStep {
-    /// So many bytes of a block that is not whole yet.
-    Bytes(usize),
-    /// A whole block.
-    Block(Bytes),
-}
-
-/// Blocks as they arrive.
-pub struct BlockStream {
-    body: AnswerBody,
-    frames: FrameReader,
-    left: usize,
-    traffic: Arc<Traffic>,
-}
-
-impl BlockStream {
-    /// Waits for the next bytes; `None` at the end.
-    ///
-    /// # Errors
-    /// The answer breaks off, is too slow, or holds more than was asked for.
-    pub async fn next(&mut self) -> Result<Option<BlockStep>, ClientError> {
-        if let Some(frame) = self.frames.next_frame()? {
-            if self.left == 0 {
-                return Err(ClientError::TooLong);
-            }
-            self.left -= 1;
-            return Ok(Some(BlockStep::Block(frame)));
-        }
-        match self.body.next().await {
-            Some(chunk) => {
-                let chunk = chunk?;
-                self.traffic.receive(chunk.len());
-                self.frames.push(&chunk);
-                Ok(Some(BlockStep::Bytes(chunk.len())))
-            }
-            None => {
-                self.frames.finish()?;
-                Ok(None)
-            }
-        }
-    }
 }
 
 impl PeerClient {
@@ -284,12 +178,7 @@ impl PeerClient {
         };
         let left = request.hashes.len();
         let body = self.answer(self.post("blocks", &request)?, OCTETS).await?;
-        Ok(BlockStream {
-            body,
-            frames: FrameReader::default(),
-            left,
-            traffic: Arc::clone(&self.traffic),
-        })
+        Ok(BlockStream::new(body, left, Arc::clone(&self.traffic)))
     }
 
     /// Asks for transactions of the peer's mempool.
@@ -473,11 +362,7 @@ impl PeerClient {
         let mut question = self.question(&Method::GET, "stream", "", Bytes::new());
         question.request = question.request.timeout(LISTENING_TIME);
         let body = self.answer(question, OCTETS).await?;
-        Ok(NewsStream {
-            body,
-            messages: NewsReader::default(),
-            traffic: Arc::clone(&self.traffic),
-        })
+        Ok(NewsStream::new(body, Arc::clone(&self.traffic)))
     }
 
     async fn ask<T: Serialize, A: DeserializeOwned>(
@@ -586,32 +471,6 @@ impl PeerClient {
         }
         Ok(body.freeze())
     }
-}
-
-fn plain(response: Response) -> AnswerBody {
-    let chunks = response.bytes_stream();
-    chunks.map(|it| it.map_err(ClientError::from)).boxed()
-}
-
-/// Lets through what the member that was asked has signed.
-fn signed(body: AnswerBody, reader: AnswerReader) -> AnswerBody {
-    let start = Some((body, reader));
-    try_unfold(start, |open| async move {
-        let Some((mut body, mut reader)) = open else {
-            return Ok(None);
-        };
-        match body.next().await {
-            Some(chunk) => {
-                let bytes = reader.push(&chunk?)?;
-                Ok::<_, ClientError>(Some((bytes, Some((body, reader)))))
-            }
-            None => {
-                reader.finish()?;
-                Ok(None)
-            }
-        }
-    })
-    .boxed()
 }
 
 fn parse_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, ClientError> {

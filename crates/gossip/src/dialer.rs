@@ -8,8 +8,9 @@ use tokio::time::timeout;
 
 use crate::addresses::{MAX_ANCHORS, MAX_TOLD, SavedBook};
 use crate::netgroup::NetGroup;
+use crate::peers::Origin;
 use crate::port::NodePort;
-use crate::table::{MAX_AUTOMATIC, Origin, PeerTable};
+use crate::table::{MAX_AUTOMATIC, PeerTable};
 use crate::url::PeerUrl;
 
 /// How often the book is looked at when nothing happens.

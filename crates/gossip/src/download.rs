@@ -10,7 +10,7 @@ use bytes::Bytes;
 use synod_api::p2p::MAX_REQUESTED_BLOCKS;
 use synod_primitives::BlockHash;
 
-use crate::table::PeerId;
+use crate::peers::PeerId;
 
 /// How many blocks ahead of the first missing one are looked at (Core 28:
 /// `BLOCK_DOWNLOAD_WINDOW`).

@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 
 use crate::netgroup::NetGroup;
-use crate::table::PeerId;
+use crate::peers::PeerId;
 
 /// Peers protected for standing in groups of their own (Core: 4).
 pub const PROTECTED_BY_GROUP: usize = 4;

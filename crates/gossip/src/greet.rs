@@ -9,13 +9,14 @@ use synod_api::p2p::{Handshake, MAX_AGENT};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use crate::client::Traffic;
 use crate::clocks::{CLOCK_WARNING_S, offset};
 use crate::member::{MemberError, MemberId, Signed};
 use crate::netgroup::Subscriber;
 use crate::outbox::Outbox;
+use crate::peers::{Entry, NewPeer, Origin, PeerId};
 use crate::port::NodePort;
-use crate::table::{Entry, MAX_INBOUND_PER_SUBSCRIBER, NewPeer, Origin, PeerId, PeerTable};
+use crate::table::{MAX_INBOUND_PER_SUBSCRIBER, PeerTable};
+use crate::traffic::Traffic;
 use crate::url::{PeerUrl, UrlPolicy};
 
 /// Why a greeting is not answered.

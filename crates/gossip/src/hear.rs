@@ -8,8 +8,9 @@ use synod_primitives::{BlockHash, Header, Transaction, Txid, Wtxid};
 
 use crate::compact::{CompactBlock, Rebuilt, Reconstruction};
 use crate::inventory::{RefusedTransactions, TransactionRequests, Wanted};
+use crate::peers::PeerId;
 use crate::port::{NodePort, Verdict};
-use crate::table::{PeerId, PeerTable};
+use crate::table::PeerTable;
 
 /// The most blocks that are put together at once, one a peer; past it a whole block is asked
 /// for.

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use synod_primitives::{BlockHash, Txid, Wtxid};
 
-use crate::table::PeerId;
+use crate::peers::PeerId;
 
 /// How long a peer may take to deliver a transaction before another is asked, in
 /// milliseconds (Core 28 waits 60 s: `GETDATA_TX_INTERVAL`; peers here offer again sooner).

@@ -18,33 +18,41 @@
 //! know of SQL, the ledger's rules or HTTP servers.
 
 pub mod addresses;
+mod answers;
 pub mod budget;
 mod client;
 mod client_error;
 pub mod clocks;
 pub mod compact;
+mod conduct;
 mod dialer;
 mod discouraged;
 pub mod download;
 pub mod eviction;
 mod greet;
 mod hear;
+mod introduce;
 pub mod inventory;
 pub mod member;
 pub mod message;
 mod netgroup;
+mod offers;
 pub mod outbox;
+mod peers;
 mod port;
 mod post;
 mod session;
 mod stream;
 mod sync;
 mod table;
+mod traffic;
+mod trouble;
 mod url;
 pub mod wire;
 
 pub use addresses::{AddressBook, SavedBook};
-pub use client::{BlockStep, BlockStream, NewsStream, PeerClient, Traffic};
+pub use answers::{BlockStep, BlockStream, NewsStream};
+pub use client::PeerClient;
 pub use client_error::ClientError;
 pub use compact::{CompactBlock, MAX_BLOCK_TRANSACTIONS};
 pub use discouraged::{Discouraged, MAX_DISCOURAGED};
@@ -54,9 +62,8 @@ pub use member::{MemberError, MemberId, MemberKey, Members};
 pub use message::{MAX_MESSAGE_BYTES, MAX_MESSAGES, Messages};
 pub use netgroup::{NetGroup, Subscriber};
 pub use outbox::{NewBlock, Outbox};
+pub use peers::{AddPeerError, Identity, MAX_INBOUND, MAX_PEERS, Origin, PeerId, PeerState};
 pub use port::{Admitted, HeadersJudged, NodePort, Tip, Verdict};
-pub use table::{
-    AddPeerError, Identity, MAX_INBOUND, MAX_PEERS, Origin, PeerId, PeerState, PeerTable,
-    TableParts,
-};
+pub use table::{PeerTable, TableParts};
+pub use traffic::Traffic;
 pub use url::{PeerUrl, PeerUrlError, UrlPolicy};

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use synod_primitives::{BlockHash, Header, Height, Txid, Work, Wtxid};
 
-use crate::table::PeerId;
+use crate::peers::PeerId;
 
 /// Where a node's active chain ends.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -12,7 +12,8 @@ use synod_primitives::BlockHash;
 use tokio::time::sleep;
 
 use crate::port::NodePort;
-use crate::session::{Session, Trouble};
+use crate::session::Session;
+use crate::trouble::Trouble;
 use crate::wire::BLOCKS_ANSWER_BYTES;
 
 /// The most pages of headers that are posted in a row.

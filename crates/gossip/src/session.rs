@@ -1,25 +1,28 @@
 //! One peer that this node speaks to: a task that keeps up with it, listens to it, and tells
 //! it the news.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use synod_api::hex::NodeIdHex;
-use synod_api::p2p::{CompactStatus, Handshake, MAX_REQUESTED_TRANSACTIONS, PROTOCOL_VERSION};
-use synod_api::{HashHex, NumberHex};
-use synod_primitives::{BlockHash, Transaction, Txid, Work, Wtxid};
+use synod_api::p2p::CompactStatus;
+use synod_primitives::BlockHash;
 use tokio::sync::{Notify, mpsc};
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use crate::client::{BlockStep, PeerClient, Traffic};
+use crate::answers::BlockStep;
+use crate::client::PeerClient;
 use crate::client_error::ClientError;
 use crate::hear::Heard;
-use crate::outbox::{MAX_OFFERS, MAX_WAITING_OFFERS, NewBlock, OFFER_AGAIN_MS, Outbox};
+use crate::offers::Later;
+use crate::outbox::{NewBlock, Outbox};
+use crate::peers::{Origin, PeerId};
 use crate::port::NodePort;
-use crate::table::{Origin, PeerId, PeerTable};
+use crate::table::PeerTable;
+use crate::traffic::Traffic;
+use crate::trouble::Trouble;
 use crate::url::PeerUrl;
 use crate::wire::News;
 
@@ -31,55 +34,17 @@ const FIRST_RETRY: Duration = Duration::from_millis(250);
 const LONGEST_RETRY: Duration = Duration::from_secs(15);
 /// The most messages of a peer's stream that wait; past it the stream is not read on.
 const MAX_WAITING_NEWS: usize = 16;
-/// The most requests in a row for transactions after one announcement.
-const MAX_TRANSACTION_ROUNDS: usize = 64;
-
-/// Points for a claim of more work than the headers that the peer has to show; it is made at
-/// every greeting.
-const EMPTY_CLAIM: u32 = 10;
-/// How far up the parents of an orphan are asked for: no chain in a mempool is longer.
-const MAX_GENERATIONS: usize = 25;
-
-/// What a session ends with, until it is tried again.
-#[derive(Debug)]
-pub(crate) enum Trouble {
-    /// The peer did not answer, or not well.
-    Client(ClientError),
-    /// The peer is of no use: another chain, or this very node.
-    Useless(&'static str),
-    /// The peer held up blocks that another one has.
-    Stalled,
-    /// The node behind is busy or stopping.
-    Busy,
-    /// The peer did what no honest peer does.
-    Misbehavior(&'static str),
-    /// The peer was asked once whether it is there, and it is.
-    Felt,
-}
-
-impl From<ClientError> for Trouble {
-    fn from(error: ClientError) -> Self {
-        Self::Client(error)
-    }
-}
-
-/// A transaction that is asked of another peer, or whose parents are missing.
-struct Later {
-    due_ms: u64,
-    wtxid: Wtxid,
-    tries: u8,
-}
 
 /// A session with one peer.
 pub(crate) struct Session<N: NodePort> {
     pub(crate) table: Arc<PeerTable<N>>,
     pub(crate) client: PeerClient,
     pub(crate) id: PeerId,
-    url: PeerUrl,
+    pub(crate) url: PeerUrl,
     traffic: Arc<Traffic>,
     wake: Arc<Notify>,
     /// Transactions that are asked of another peer, and when to look again.
-    later: VecDeque<Later>,
+    pub(crate) later: VecDeque<Later>,
 }
 
 impl<N: NodePort> Session<N> {
@@ -205,7 +170,7 @@ impl<N: NodePort> Session<N> {
         Some(Duration::from_millis(due.saturating_sub(now)))
     }
 
-    fn origin(&self) -> Option<Origin> {
+    pub(crate) fn origin(&self) -> Option<Origin> {
         let mut origin = None;
         self.table
             .update(self.id, |state| origin = Some(state.origin));
@@ -224,160 +189,6 @@ impl<N: NodePort> Session<N> {
             self.client = self.client.clone().meet(members).await?;
             let member = self.client.member();
             self.table.update(self.id, |state| state.member = member);
-        }
-        Ok(())
-    }
-
-    /// Notes what went wrong; says whether the session is over for good.
-    fn is_over(&self, trouble: &Trouble) -> bool {
-        let origin = self.origin();
-        let text = match trouble {
-            Trouble::Client(ClientError::Malformed(why)) => {
-                self.table.blame(self.id, 20, why);
-                why.clone()
-            }
-            Trouble::Client(error @ ClientError::TooLong) => {
-                self.table.blame(self.id, 20, "an answer past its limit");
-                error.to_string()
-            }
-            Trouble::Client(error) => error.to_string(),
-            Trouble::Useless(why) => (*why).to_owned(),
-            Trouble::Stalled => "the peer delivers too slowly".to_owned(),
-            Trouble::Busy => "this node is busy".to_owned(),
-            Trouble::Misbehavior(why) => {
-                self.table.blame(self.id, 100, why);
-                (*why).to_owned()
-            }
-            Trouble::Felt => "the peer is there".to_owned(),
-        };
-        self.table.drop_client(self.id);
-        self.table.update(self.id, |state| {
-            if state.is_connected {
-                tracing::info!(peer = %self.url, why = text, "lost a peer");
-            }
-            state.is_connected = false;
-            state.last_error = Some(text);
-        });
-        let is_lost = matches!(trouble, Trouble::Client(_) | Trouble::Useless(_));
-        if is_lost {
-            self.table.book().failed(&self.url);
-        }
-        // A peer out of the address book makes way for another one.
-        let is_over = match origin {
-            Some(Origin::Configured) => false,
-            Some(Origin::Feeler) | None => true,
-            Some(_) => is_lost || matches!(trouble, Trouble::Stalled | Trouble::Misbehavior(_)),
-        };
-        if is_over {
-            self.table.let_go(self.id);
-            self.table.to_dial.notify_one();
-        }
-        is_over
-    }
-
-    fn our_handshake(&self) -> Handshake {
-        let identity = &self.table.identity;
-        let tip = self.table.node.tip();
-        Handshake {
-            protocol_version: PROTOCOL_VERSION,
-            chain_id: identity.chain_id,
-            network: identity.network.clone(),
-            agent: identity.agent.clone(),
-            node_id: identity.node_id,
-            listen_url: identity.listen_url.clone(),
-            session: None,
-            height: tip.height.0,
-            prune_height: self.table.node.prune_height(),
-            best_block_hash: HashHex::from_internal(tip.hash.to_bytes()),
-            chainwork: NumberHex::from_bytes(tip.chainwork.to_be_bytes()),
-            time: (self.table.clock)(),
-        }
-    }
-
-    /// Greets the peer; returns the secret by which it knows this node.
-    async fn greet(&mut self) -> Result<NodeIdHex, Trouble> {
-        let asked = Instant::now();
-        let theirs = self.client.handshake(&self.our_handshake()).await?;
-        let identity = &self.table.identity;
-        if theirs.chain_id != identity.chain_id {
-            return Err(Trouble::Useless("the peer is on another chain"));
-        }
-        if theirs.node_id == identity.node_id {
-            self.table.book().forget(&self.url);
-            return Err(Trouble::Useless("the peer is this node itself"));
-        }
-        if theirs.protocol_version != PROTOCOL_VERSION {
-            return Err(Trouble::Useless("the peer speaks another version"));
-        }
-        let Some(session) = theirs.session else {
-            return Err(Trouble::Useless("the peer gave no session"));
-        };
-        let latency = u64::try_from(asked.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let now = (self.table.clock)();
-        let best = BlockHash::from_bytes(theirs.best_block_hash.to_internal());
-        self.table.update(self.id, |state| {
-            if !state.is_connected {
-                tracing::info!(peer = %self.url, height = theirs.height, "a peer answers");
-            }
-            state.is_connected = true;
-            state.last_seen = Some(now);
-            state.latency_ms = Some(state.latency_ms.map_or(latency, |it| it.min(latency)));
-            state.last_error = None;
-            state.handshake = Some(theirs);
-        });
-        self.table
-            .with_outbox(self.id, |outbox| outbox.note_block(best));
-        self.table.note_clock(self.id);
-        Ok(session)
-    }
-
-    /// Returns the work and the tip that the peer claimed last.
-    pub(crate) fn their_tip(&self) -> Option<(Work, BlockHash)> {
-        let mut tip = None;
-        self.table.update(self.id, |state| {
-            tip = state.handshake.as_ref().map(|it| {
-                let work = Work::from_be_bytes(it.chainwork.to_bytes());
-                (
-                    work,
-                    BlockHash::from_bytes(it.best_block_hash.to_internal()),
-                )
-            });
-        });
-        tip
-    }
-
-    /// Says whether the peer has forgotten the block that this node needs next: those that it
-    /// has would not connect.
-    fn lacks_next(&self) -> bool {
-        let next = self.table.node.tip().height.next().0;
-        let mut lowest = None;
-        self.table.update(self.id, |state| {
-            lowest = state.handshake.as_ref().and_then(|it| it.prune_height);
-        });
-        lowest.is_some_and(|height| height > next)
-    }
-
-    async fn catch_up_if_behind(&mut self) -> Result<(), Trouble> {
-        let Some((work, best)) = self.their_tip() else {
-            return Ok(());
-        };
-        let has_more = work > self.table.node.tip().chainwork && !self.lacks_next();
-        let mut is_doubted = false;
-        if has_more && self.table.node.knows_block(best).await {
-            // Its chain was judged here, and is none.
-            is_doubted = true;
-        } else if has_more {
-            let shown = self.catch_up().await?;
-            is_doubted = !shown && work > self.table.node.tip().chainwork;
-        }
-        self.table
-            .update(self.id, |state| state.is_doubted = is_doubted);
-        if is_doubted && has_more && !self.table.node.knows_block(best).await {
-            self.table.blame(
-                self.id,
-                EMPTY_CLAIM,
-                "it claims more work than its headers have",
-            );
         }
         Ok(())
     }
@@ -427,49 +238,6 @@ impl<N: NodePort> Session<N> {
             self.post_chain().await?;
         }
         Ok(())
-    }
-
-    async fn tell_transactions(&mut self, batch: &[Wtxid]) -> Result<(), Trouble> {
-        let wanted = self.client.announce(batch).await?;
-        let mut again = wanted.retry;
-        // Security: only what was announced is sent, whatever is asked for.
-        let announced: std::collections::HashSet<Wtxid> = batch.iter().copied().collect();
-        let asked: Vec<Wtxid> = wanted
-            .send
-            .into_iter()
-            .filter(|it| announced.contains(it))
-            .collect();
-        for part in asked.chunks(MAX_REQUESTED_TRANSACTIONS) {
-            let raws = self.table.node.mempool_transactions(part);
-            if !raws.is_empty() {
-                again.extend(self.send_with_parents(raws).await?);
-            }
-        }
-        again.retain(|it| announced.contains(it));
-        let now = self.table.now_ms();
-        self.table
-            .with_outbox(self.id, |outbox| outbox.offer_again(&again, now));
-        Ok(())
-    }
-
-    /// Posts transactions, then those of their parents that the peer lacks, up to their first
-    /// ancestors; returns those to be announced again.
-    async fn send_with_parents(&self, mut raws: Vec<Bytes>) -> Result<Vec<Wtxid>, Trouble> {
-        let mut again = Vec::new();
-        for _ in 0..MAX_GENERATIONS {
-            let heard = self.client.send_transactions(&raws).await?;
-            again.extend(heard.again);
-            // Security: only what the posted ones spend is sent, whatever is asked for.
-            let spent = parents_of(&raws);
-            let mut wanted = heard.parents;
-            wanted.retain(|it| spent.contains(it));
-            wanted.truncate(MAX_REQUESTED_TRANSACTIONS);
-            raws = self.table.node.mempool_parents(&wanted);
-            if raws.is_empty() {
-                break;
-            }
-        }
-        Ok(again)
     }
 
     /// Takes in a message of the peer's stream.
@@ -525,55 +293,6 @@ impl<N: NodePort> Session<N> {
         Ok(None)
     }
 
-    /// Fetches those of the transactions that are wanted; `tries` says how often they were
-    /// looked at before.
-    async fn want(&mut self, wtxids: &[Wtxid], tries: u8) -> Result<(), Trouble> {
-        let wanted = self.table.hear_inventory(self.id, wtxids);
-        self.keep_for_later(&wanted.retry, tries);
-        let parts = wanted.send.chunks(MAX_REQUESTED_TRANSACTIONS);
-        for part in parts.take(MAX_TRANSACTION_ROUNDS) {
-            let raws = self.client.transactions(part).await?;
-            let mut heard = self.table.hear_transactions(self.id, raws).await;
-            self.keep_for_later(&heard.again, tries);
-            for _ in 0..MAX_GENERATIONS {
-                if heard.parents.is_empty() {
-                    break;
-                }
-                let raws = self.client.parents(&heard.parents).await?;
-                heard = self.table.hear_transactions(self.id, raws).await;
-            }
-        }
-        Ok(())
-    }
-
-    fn keep_for_later(&mut self, wtxids: &[Wtxid], tries: u8) {
-        let due_ms = self.table.now_ms() + OFFER_AGAIN_MS;
-        let room = MAX_WAITING_OFFERS.saturating_sub(self.later.len());
-        if tries < MAX_OFFERS {
-            let tries = tries + 1;
-            let entries = wtxids.iter().take(room).map(|wtxid| Later {
-                due_ms,
-                wtxid: *wtxid,
-                tries,
-            });
-            self.later.extend(entries);
-        }
-    }
-
-    async fn look_again(&mut self) -> Result<(), Trouble> {
-        let now = self.table.now_ms();
-        let count = self.later.iter().take_while(|it| it.due_ms <= now).count();
-        let due: Vec<Later> = self.later.drain(..count).collect();
-        for tries in 1..=MAX_OFFERS {
-            let alike = due.iter().filter(|it| it.tries == tries);
-            let wtxids: Vec<Wtxid> = alike.map(|it| it.wtxid).collect();
-            if !wtxids.is_empty() {
-                self.want(&wtxids, tries).await?;
-            }
-        }
-        Ok(())
-    }
-
     /// Tells the peer addresses, and learns some of it.
     async fn swap_addresses(&self) -> Result<(), Trouble> {
         let ours = self.table.addresses_to_tell();
@@ -586,17 +305,6 @@ impl<N: NodePort> Session<N> {
         }
         Ok(())
     }
-}
-
-/// Returns what transactions spend from.
-fn parents_of(raws: &[Bytes]) -> BTreeSet<Txid> {
-    let transactions = raws.iter().filter_map(|raw| Transaction::decode(raw).ok());
-    transactions
-        .flat_map(|it| {
-            let spent = it.inputs().iter().map(|input| input.prevout.txid);
-            spent.collect::<Vec<_>>()
-        })
-        .collect()
 }
 
 struct AbortOnDrop(tokio::task::AbortHandle);

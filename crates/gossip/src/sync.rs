@@ -7,11 +7,13 @@ use bytes::Bytes;
 use synod_primitives::{BlockHash, Header};
 use tokio::time::{sleep, timeout};
 
-use crate::client::BlockStep;
+use crate::answers::BlockStep;
 use crate::download::{Arrived, BLOCK_WINDOW, Fed};
+use crate::peers::PeerId;
 use crate::port::{NodePort, Verdict};
-use crate::session::{Session, Trouble};
-use crate::table::{PeerId, PeerTable};
+use crate::session::Session;
+use crate::table::PeerTable;
+use crate::trouble::Trouble;
 
 /// The most pages of headers in one catching up: ten million headers, read twice.
 const MAX_PAGES: usize = 10_000;
