@@ -8,8 +8,9 @@ use bytes::Bytes;
 use synod_primitives::sha256;
 
 use crate::hear::MALFORMED;
+use crate::peers::PeerId;
 use crate::port::{NodePort, Verdict};
-use crate::table::{PeerId, PeerTable};
+use crate::table::PeerTable;
 
 /// The longest message in bytes: two statements of evidence and a little more.
 pub const MAX_MESSAGE_BYTES: usize = 64 << 10;

@@ -29,20 +29,24 @@ pub(crate) const MUTATED_BLOCK: u32 = 100;
 
 impl<N: NodePort> Session<N> {
     /// Asks for headers until the peer has none that are new, then takes part in fetching the
-    /// blocks below them; says whether it had any.
+    /// blocks below them; says whether its headers bear out what it claims, as far as this node
+    /// looked at them.
     pub(crate) async fn catch_up(&mut self) -> Result<bool, Trouble> {
-        let Some(best) = self.read_headers().await? else {
-            return Ok(false);
+        let (best, is_declined) = self.read_headers().await?;
+        let Some(best) = best else {
+            return Ok(is_declined);
         };
         self.download(best).await?;
         Ok(true)
     }
 
-    /// Returns the best header of the peer that is worth having.
-    async fn read_headers(&self) -> Result<Option<BlockHash>, Trouble> {
+    /// Returns the best header of the peer that is worth having, and whether this node would
+    /// not look at some of them, which is no fault of the peer's.
+    async fn read_headers(&self) -> Result<(Option<BlockHash>, bool), Trouble> {
         let mut locator = self.table.node.locator().await;
         let mut sync = N::HeaderSync::default();
         let mut best = None;
+        let mut is_declined = false;
         for _ in 0..MAX_PAGES {
             let page = self.client.headers(&locator).await?;
             let node = &self.table.node;
@@ -50,7 +54,8 @@ impl<N: NodePort> Session<N> {
             match judged.verdict {
                 Verdict::Misbehavior => return Err(Trouble::Misbehavior("invalid headers")),
                 Verdict::Unavailable => return Err(Trouble::Busy),
-                Verdict::Accepted | Verdict::Orphan | Verdict::Declined | Verdict::Mutated => {}
+                Verdict::Accepted => {}
+                Verdict::Orphan | Verdict::Declined | Verdict::Mutated => is_declined = true,
             }
             best = judged.best.or(best);
             let Some(next) = judged.next else {
@@ -59,7 +64,7 @@ impl<N: NodePort> Session<N> {
             sync = judged.sync;
             locator = vec![next];
         }
-        Ok(best)
+        Ok((best, is_declined))
     }
 
     /// Fetches blocks, side by side with other sessions, until none is missing up to `best`.
