@@ -64,8 +64,9 @@ def test_validators_seal_from_the_start(sealed):
     assert chain(sealed)["engine"] == endpoints["engine"]
     height = chain(sealed)["height"]
     assert height > BOOTSTRAP_HEIGHT
-    page = get(f"{sealed.pages}/block/{height}").text
-    assert "Proposer" in page and "/validator/" in page
+    page = f"{sealed.pages}/block/{height}"
+    shown = wait_for("the page", lambda: "Proposer" in (it := get(page).text) and it)
+    assert "/validator/" in shown
     listed = get(f"{sealed.pages}/v1/validators").json
     assert len(listed["validators"]) == 4
     assert {it["status"] for it in listed["validators"]} == {"active"}
@@ -171,7 +172,7 @@ def test_a_cold_wallet_says_what_is_at_risk_before_it_signs(sealed, person):
     person.cold("-w", "vault", "psbt", "sign", "bond.psbt", "-o", "bond.signed.psbt", "--yes")
     person.hot("psbt", "verify", "bond.signed.psbt", "--against", "bond.psbt", "--require-complete")
     raw = person.hot("psbt", "finalize", "bond.signed.psbt").strip()
-    txid = json.loads(person.hot("tx", "broadcast", raw, "--json"))["data"]["txid"]
+    txid = json.loads(person.hot("tx", "broadcast", "-", "--json", stdin=raw))["data"]["txid"]
     sealed.wait_confirmed(txid)
     (row,) = wait_for(
         "the bond", lambda: person.json("-w", "vault", "stake", "status")["stake"]
@@ -180,7 +181,7 @@ def test_a_cold_wallet_says_what_is_at_risk_before_it_signs(sealed, person):
     assert "is unbonded" in person.cold("-w", "vault", "psbt", "inspect", "unbond.psbt")
     person.cold("-w", "vault", "psbt", "sign", "unbond.psbt", "-o", "unbond.signed.psbt")
     raw = person.hot("psbt", "finalize", "unbond.signed.psbt").strip()
-    txid = json.loads(person.hot("tx", "broadcast", raw, "--json"))["data"]["txid"]
+    txid = json.loads(person.hot("tx", "broadcast", "-", "--json", stdin=raw))["data"]["txid"]
     sealed.wait_confirmed(txid)
     wait_for(
         "the unbonding",

@@ -72,13 +72,23 @@ fn whose(delegate: KeyHashHex, name: Option<&str>) -> Html {
 /// A slot's moment: how long until then, or since.
 fn slot_moment(unix: i64, now: i64, t: &Words) -> Html {
     let left = unix - now;
-    if left < 5 {
+    if left <= 0 {
         return html::moment(unix, now, t);
     }
     let (iso, utc) = (text::iso_time(unix), text::utc_time(unix));
     Html::raw(format!(
         "<time datetime=\"{iso}\" title=\"{utc}\">{} {left} s</time>",
         html::escape(t.in_time)
+    ))
+}
+
+/// Satoshis as coins, without the zeros at their end: where there is little room.
+fn compact(sat: u64) -> Html {
+    let coins = text::coins(i64::try_from(sat).unwrap_or(i64::MAX));
+    let shown = coins.trim_end_matches('0').trim_end_matches('.');
+    let sats = text::grouped(sat);
+    Html::raw(format!(
+        "<span class=\"amount\" title=\"{sats} sat\">{shown} <abbr>BTC</abbr></span>"
     ))
 }
 
@@ -97,6 +107,20 @@ fn share(part: u64, whole: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn compact_amounts_lose_no_satoshi() {
+        for (sat, shown) in [
+            (0, ">0 <"),
+            (1, ">0.00000001 <"),
+            (5_000_000_000, ">50 <"),
+            (100_000_000_000, ">1\u{202f}000 <"),
+            (1_230_000_000, ">12.3 <"),
+        ] {
+            let html = compact(sat).to_string();
+            assert!(html.contains(shown), "{html}");
+        }
+    }
 
     #[test]
     fn shares_are_rounded_down_and_never_divide_by_zero() {

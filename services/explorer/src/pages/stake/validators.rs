@@ -7,7 +7,7 @@ use axum::response::Response;
 use serde::Deserialize;
 use synod_api::node::{ValidatorBody, ValidatorPage, ValidatorStanding, ValidatorsQuery};
 
-use super::{Absent, has_validators, percent, share, slot_moment, unreachable, whose};
+use super::{Absent, compact, has_validators, percent, share, slot_moment, unreachable, whose};
 use crate::http::state::Explorer;
 use crate::pages::html::{self, Html};
 use crate::pages::page::{Page, Visit, respond};
@@ -119,7 +119,7 @@ fn full(explorer: &Explorer, visit: &Visit, found: &ValidatorPage) -> Validators
         engine: found.engine.clone(),
         count: text::grouped(totals.validators),
         seats: text::grouped(u64::from(found.seats)),
-        bonded: amount(totals.bonded_sat.to_sat()),
+        bonded: compact(totals.bonded_sat.to_sat()),
         turnout: percent(turnout, 1_000_000),
         slot: text::grouped(found.slot),
         epoch: text::grouped(found.epoch),
@@ -187,7 +187,7 @@ impl Row {
             rank: body.rank,
             whose: whose(body.delegate, body.name.as_deref()),
             standing: standing(body.status, t),
-            stake: amount(stake),
+            stake: compact(stake),
             weight: percent(weight, active),
             share: share(weight, active),
             sealed: text::grouped(body.sealed),
