@@ -8,15 +8,17 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::docs::{self, Documents};
 use crate::health::{self, Health};
+use crate::rate::RateLimit;
 use crate::stack::{Gate, Stack};
-use crate::{AccessPolicy, Limits, Metrics, metrics};
+use crate::{AccessPolicy, Limits, Metrics, RouteClass, metrics};
 
 /// Builds the router of a service.
 ///
 /// Health and metrics answer even when all slots for requests are taken.
 pub struct App {
     document: OpenApi,
-    routes: Router,
+    /// The routes of each class; the first is for all that name none.
+    classes: Vec<(RouteClass, Router)>,
     streams: Router,
     access: AccessPolicy,
     limits: Limits,
@@ -30,7 +32,13 @@ impl App {
     pub fn new(document: OpenApi, limits: &Limits) -> Self {
         Self {
             document,
-            routes: Router::new(),
+            classes: vec![(
+                RouteClass {
+                    name: "requests",
+                    max_requests: limits.max_requests,
+                },
+                Router::new(),
+            )],
             streams: Router::new(),
             access: AccessPolicy::default(),
             limits: limits.clone(),
@@ -41,11 +49,26 @@ impl App {
 
     /// Adds routes that answer soon: limited in number and time.
     #[must_use]
-    pub fn routes(mut self, routes: OpenApiRouter) -> Self {
+    pub fn routes(self, routes: OpenApiRouter) -> Self {
+        let class = self.classes[0].0;
+        self.routes_of(class, routes)
+    }
+
+    /// Adds routes of a class, which share its limit with all others of the same name, whatever
+    /// other classes do.
+    #[must_use]
+    pub fn routes_of(mut self, class: RouteClass, routes: OpenApiRouter) -> Self {
         let (router, document) = routes.split_for_parts();
         self.document.merge(document);
-        self.routes = self.routes.merge(router);
+        self.add(class, router);
         self
+    }
+
+    fn add(&mut self, class: RouteClass, router: Router) {
+        match self.classes.iter_mut().find(|it| it.0.name == class.name) {
+            Some((_, routes)) => *routes = std::mem::take(routes).merge(router),
+            None => self.classes.push((class, router)),
+        }
     }
 
     /// Adds long polls and event streams: limited in number, not in time.
@@ -60,7 +83,8 @@ impl App {
     /// Adds routes that are not part of the documented interface, such as pages.
     #[must_use]
     pub fn pages(mut self, router: Router) -> Self {
-        self.routes = self.routes.merge(router);
+        let class = self.classes[0].0;
+        self.add(class, router);
         self
     }
 
@@ -92,11 +116,14 @@ impl App {
             .merge(health::routes(self.health))
             .merge(metrics::routes(self.metrics.clone()))
             .split_for_parts();
-        let router = Gate::for_requests(&self.limits)
-            .wrap(self.routes)
-            .merge(Gate::for_streams(&self.limits).wrap(self.streams))
-            .merge(own)
-            .merge(docs::routes(documents));
+        let rate = self.limits.rate;
+        let rate = rate.map(|rate| Arc::new(RateLimit::new(rate, self.limits.counts_loopback)));
+        let mut router = Gate::for_streams(&self.limits, rate.as_ref()).wrap(self.streams);
+        for (class, routes) in self.classes {
+            let gate = Gate::for_requests(class, &self.limits, rate.as_ref());
+            router = router.merge(gate.wrap(routes));
+        }
+        let router = router.merge(own).merge(docs::routes(documents));
         let stack = Stack {
             access: Arc::new(self.access),
             metrics: self.metrics,

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::Rate;
+
 /// Limits of one listener and the routes behind it.
 #[derive(Debug, Clone)]
 pub struct Limits {
@@ -24,6 +26,9 @@ pub struct Limits {
     pub write_timeout: Duration,
     /// Requests handled at once; further ones are refused with 503.
     pub max_requests: usize,
+    /// How often one address may ask; past it requests are refused with 429. `None` for as often
+    /// as it likes.
+    pub rate: Option<Rate>,
     /// The time to handle a request.
     pub request_timeout: Duration,
     /// Event streams and long polls at once; further ones are refused with 503.
@@ -32,6 +37,15 @@ pub struct Limits {
     pub max_streams_per_address: usize,
     /// The time that open requests have to end after a stop was asked for.
     pub grace: Duration,
+}
+
+/// Routes that cost about the same and have a limit of their own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RouteClass {
+    /// Names it in refusals.
+    pub name: &'static str,
+    /// Requests handled at once; further ones are refused with 503.
+    pub max_requests: usize,
 }
 
 impl Default for Limits {
@@ -46,6 +60,7 @@ impl Default for Limits {
             max_body_bytes: 1024 * 1024,
             write_timeout: Duration::from_secs(30),
             max_requests: 256,
+            rate: None,
             request_timeout: Duration::from_secs(60),
             max_streams: 512,
             max_streams_per_address: 64,

@@ -64,7 +64,7 @@ impl Drop for Place {
 
 /// Returns what stands for a subscriber: an IPv4 address, or a /64 of IPv6, of which each has as
 /// many addresses as it likes.
-fn subscriber(address: IpAddr) -> IpAddr {
+pub(crate) fn subscriber(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(it) if !it.is_loopback() => {
             let [a, b, c, d, ..] = it.segments();

@@ -1,6 +1,6 @@
 //! What happens to every request before and after its handler.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -18,8 +18,9 @@ use tracing::Instrument;
 
 use crate::error::{ProblemMark, problem_body};
 use crate::per_address::{PerAddress, Place};
+use crate::rate::RateLimit;
 use crate::request_id::{self, RequestId};
-use crate::{AccessPolicy, ApiError, Limits, Metrics};
+use crate::{AccessPolicy, ApiError, Limits, Metrics, RouteClass};
 
 /// The most bytes of a request body on a route, in the request's extensions.
 #[derive(Debug, Clone, Copy)]
@@ -155,22 +156,33 @@ fn write_id(response: &mut Response, id: &RequestId, path: &str) {
 /// The limits on handling, apart for short requests and for streams.
 #[derive(Clone)]
 pub(crate) struct Gate {
+    /// What passes it, for refusals.
+    class: &'static str,
     slots: Arc<Semaphore>,
+    rate: Option<Arc<RateLimit>>,
     places: Option<Arc<PerAddress>>,
     timeout: Option<Duration>,
 }
 
 impl Gate {
-    pub(crate) fn for_requests(limits: &Limits) -> Self {
+    pub(crate) fn for_requests(
+        class: RouteClass,
+        limits: &Limits,
+        rate: Option<&Arc<RateLimit>>,
+    ) -> Self {
         Self {
-            slots: Arc::new(Semaphore::new(limits.max_requests)),
+            class: class.name,
+            slots: Arc::new(Semaphore::new(class.max_requests)),
+            rate: rate.map(Arc::clone),
             places: None,
             timeout: Some(limits.request_timeout),
         }
     }
 
-    pub(crate) fn for_streams(limits: &Limits) -> Self {
+    pub(crate) fn for_streams(limits: &Limits, rate: Option<&Arc<RateLimit>>) -> Self {
         Self {
+            class: "streams",
+            rate: rate.map(Arc::clone),
             slots: Arc::new(Semaphore::new(limits.max_streams)),
             places: Some(PerAddress::new(
                 limits.max_streams_per_address,
@@ -183,11 +195,19 @@ impl Gate {
     /// Takes a place of the request's address, where those are counted; `None` when it has as
     /// many as it may.
     fn place(&self, request: &Request) -> Option<Option<Place>> {
-        let address = request.extensions().get::<ConnectInfo<SocketAddr>>();
-        match (&self.places, address) {
-            (Some(places), Some(address)) => places.take(address.0.ip()).map(Some),
+        match (&self.places, address_of(request)) {
+            (Some(places), Some(address)) => places.take(address).map(Some),
             _ => Some(None),
         }
+    }
+
+    /// Counts the request against what its address may ask.
+    fn count(&self, request: &Request) -> Result<(), ApiError> {
+        let (Some(rate), Some(address)) = (&self.rate, address_of(request)) else {
+            return Ok(());
+        };
+        let counted = rate.count(address, Instant::now());
+        counted.map_err(|wait| too_many("This address asks too often.", wait))
     }
 
     pub(crate) fn wrap(self, router: Router) -> Router {
@@ -199,19 +219,32 @@ impl Gate {
     }
 }
 
+fn address_of(request: &Request) -> Option<IpAddr> {
+    let address = request.extensions().get::<ConnectInfo<SocketAddr>>();
+    address.map(|it| it.0.ip())
+}
+
+/// Refuses an address that has had its share.
+fn too_many(detail: &str, wait: Duration) -> ApiError {
+    let status = StatusCode::TOO_MANY_REQUESTS;
+    // The header counts whole seconds.
+    let seconds = wait.as_millis().div_ceil(1_000).clamp(1, 3_600);
+    ApiError::new(status, code::TOO_MANY_REQUESTS, detail)
+        .with_retry_after(Duration::from_secs(u64::try_from(seconds).unwrap_or(1)))
+}
+
 async fn through(State(gate): State<Gate>, request: Request, next: Next) -> Response {
+    if let Err(refusal) = gate.count(&request) {
+        return refusal.into_response();
+    }
     let Ok(slot) = Arc::clone(&gate.slots).try_acquire_owned() else {
-        return ApiError::overloaded("The service has too many requests at once.").into_response();
+        return ApiError::overloaded("The service has too many requests of this class at once.")
+            .with("class", gate.class)
+            .into_response();
     };
     let Some(place) = gate.place(&request) else {
         let detail = "This address has too many streams open.";
-        return ApiError::new(
-            StatusCode::TOO_MANY_REQUESTS,
-            code::TOO_MANY_REQUESTS,
-            detail,
-        )
-        .with_retry_after(Duration::from_secs(1))
-        .into_response();
+        return too_many(detail, Duration::from_secs(1)).into_response();
     };
     let is_head = *request.method() == Method::HEAD;
     match gate.timeout {

@@ -8,7 +8,9 @@ use std::time::Duration;
 use serde::Deserialize;
 use support::{Server, start};
 use synod_api::HashHex;
-use synod_service::{AccessPolicy, ApiError, App, Health, Limits, Path, Query, Token};
+use synod_service::{
+    AccessPolicy, ApiError, App, Health, Limits, Path, Query, Rate, RouteClass, Token,
+};
 use tokio::sync::{Notify, mpsc};
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
@@ -335,6 +337,72 @@ async fn overload_is_refused_at_once_and_health_still_answers() {
     release.notify_one();
     assert_eq!(first.await.expect("no panic").text(), "done");
     assert_eq!(server.get("/rule").await.status, 422);
+}
+
+#[tokio::test]
+async fn w07_each_class_of_routes_has_its_own_limit() {
+    let (entered, mut is_entered) = mpsc::channel(2);
+    let release = Arc::new(Notify::new());
+    let released = Arc::clone(&release);
+    let handler = move || async move {
+        entered.send(()).await.expect("the test waits");
+        released.notified().await;
+        "done"
+    };
+    let heavy = RouteClass {
+        name: "heavy",
+        max_requests: 2,
+    };
+    let slow = |path: &str| OpenApiRouter::new().route(path, axum::routing::get(handler.clone()));
+    let limits = Limits::default();
+    let app = App::new(OpenApi::default(), &limits)
+        .routes_of(heavy, slow("/slow"))
+        .routes_of(heavy, slow("/slow/too"))
+        .routes(routes())
+        .build();
+    let server = Arc::new(start(app, limits).await);
+    let mut open = Vec::new();
+    for path in ["/slow", "/slow/too"] {
+        let server = Arc::clone(&server);
+        open.push(tokio::spawn(async move { server.get(path).await }));
+        is_entered.recv().await.expect("entered, at the limit");
+    }
+    let refused = server.get("/slow").await;
+    assert_eq!(refused.verdict(), (503, "overloaded".to_owned()));
+    assert_eq!(refused.header("retry-after"), Some("1"));
+    assert!(refused.text().contains(r#""class":"heavy""#));
+    assert_eq!(server.get("/rule").await.status, 422, "others go on");
+    release.notify_one();
+    release.notify_one();
+    for answer in open {
+        assert_eq!(answer.await.expect("no panic").text(), "done");
+    }
+}
+
+#[tokio::test]
+async fn w06_an_address_that_asks_too_often_is_told_when_to_come_back() {
+    let limits = Limits {
+        rate: Some(Rate {
+            per_second: 1,
+            burst: 3,
+        }),
+        counts_loopback: true,
+        ..Limits::default()
+    };
+    let app = App::new(OpenApi::default(), &limits)
+        .routes(routes())
+        .build();
+    let server = start(app, limits).await;
+    for _ in 0..3 {
+        assert_eq!(server.get("/rule").await.status, 422);
+    }
+    // A forged header is no other address.
+    let forged = "x-forwarded-for: 192.0.2.7";
+    let refused = server.send("GET /rule", &[forged], b"").await;
+    assert_eq!(refused.verdict(), (429, "too-many-requests".to_owned()));
+    assert_eq!(refused.header("retry-after"), Some("1"));
+    assert_eq!(server.get("/health/live").await.status, 200);
+    assert_eq!(server.get("/metrics").await.status, 200);
 }
 
 #[tokio::test]

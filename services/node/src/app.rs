@@ -29,7 +29,7 @@ use synod_chainspec::{ChainSpec, genesis_block};
 use synod_gossip::{Identity as PeerIdentity, PeerTable, PeerUrl, TableParts, UrlPolicy};
 use synod_mempool::Policy;
 use synod_node_core::{ChainSettings, Node, Settings, StorageError};
-use synod_service::{AccessPolicy, EventLog, Health, Limits, Shutdown, Token, serve};
+use synod_service::{AccessPolicy, EventLog, Health, Shutdown, Token, serve};
 use synod_store::{Identity, Maintenance, Options, Store, StoreError};
 use tokio::net::TcpListener;
 use tokio::time::{MissedTickBehavior, interval};
@@ -284,11 +284,10 @@ pub async fn run(
     let storage = health.check("storage");
     storage.pass();
     let room = tokio::spawn(room::watch(state.chain.clone(), storage, shutdown.clone()));
+    let limits = config.limits.of_listener();
     let wiring = |has_dev| Wiring {
-        limits: Limits {
-            max_streams: 512,
-            ..Limits::default()
-        },
+        limits: limits.clone(),
+        classes: config.limits,
         access: AccessPolicy {
             allowed_hosts: config.allowed_host.clone(),
             public_writes: vec![
@@ -306,7 +305,7 @@ pub async fn run(
         listener,
         http::router(&state, wiring(config.dev)),
         shutdown.clone(),
-        Limits::default(),
+        limits.clone(),
     );
     let peer_wiring = wiring(false);
     let second = async {
@@ -315,7 +314,7 @@ pub async fn run(
         };
         let listener = synod_service::bind(address).await?;
         let router = http::peer_router(&state, peer_wiring);
-        serve(listener, router, shutdown.clone(), Limits::default()).await?;
+        serve(listener, router, shutdown.clone(), limits.clone()).await?;
         Ok::<_, anyhow::Error>(())
     };
     let watch = watch_thread(&thread, &shutdown);

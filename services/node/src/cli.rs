@@ -150,6 +150,10 @@ struct NodeArgs {
     /// Threads that check scripts.
     #[arg(long)]
     threads: Option<u32>,
+    /// A limit of the routes, as NAME=NUMBER: reads, heavy_reads, submits, peers, operator,
+    /// streams, connections, requests_per_s, request_burst.
+    #[arg(long, value_name = "NAME=NUMBER", value_parser = limit)]
+    limit: Vec<(String, u32)>,
     /// A TOML file with these settings.
     #[arg(long)]
     config: Option<PathBuf>,
@@ -195,6 +199,14 @@ impl NodeArgs {
         set("trust_checkpoint", trusted);
         set("dev", self.dev.then_some(Value::Boolean(true)));
         set("threads", self.threads.map(|it| Value::Integer(it.into())));
+        let limits = self.limit.into_iter();
+        let limits: Table = limits
+            .map(|(name, number)| (name, Value::Integer(number.into())))
+            .collect();
+        set(
+            "limits",
+            (!limits.is_empty()).then_some(Value::Table(limits)),
+        );
         let sources = Sources {
             file: self.config.as_deref(),
             flags,
@@ -204,6 +216,13 @@ impl NodeArgs {
             .with_environment("SYNOD_NODE_")
             .load_with_origins()?)
     }
+}
+
+/// Reads `NAME=NUMBER`; whether there is such a limit the settings say.
+fn limit(text: &str) -> Result<(String, u32), String> {
+    let (name, number) = text.split_once('=').ok_or("NAME=NUMBER is expected")?;
+    let number = number.parse().map_err(|error| format!("{error}"))?;
+    Ok((name.to_owned(), number))
 }
 
 /// Runs the command that the process was given.

@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 use synod_chainspec::ChainSpec;
 use synod_primitives::{BlockHash, Height};
 
+use crate::limits::RouteLimits;
+
 /// The default bytes of coins held in memory.
 const DEFAULT_COINS_CACHE: usize = 128 << 20;
 
@@ -84,6 +86,9 @@ pub struct NodeConfig {
     /// Seconds between two savings of the mempool, at least 1; it is saved at a stop as well.
     #[serde(default = "default_mempool_save")]
     pub mempool_save_s: u64,
+    /// How much is handled at once, and how often one address may ask.
+    #[serde(default)]
+    pub limits: RouteLimits,
 }
 
 fn default_network() -> String {
@@ -130,6 +135,7 @@ impl NodeConfig {
             stop_at_height: None,
             coins_cache_bytes: default_coins_cache(),
             mempool_save_s: default_mempool_save(),
+            limits: RouteLimits::default(),
         }
     }
 

@@ -20,6 +20,7 @@ mod halt;
 mod headers;
 pub mod http;
 pub mod kept;
+pub mod limits;
 pub mod member;
 pub mod mempool_file;
 mod metrics;
@@ -37,3 +38,4 @@ pub mod tools;
 
 pub use app::{Opened, open, run};
 pub use config::NodeConfig;
+pub use limits::RouteLimits;

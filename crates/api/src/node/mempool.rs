@@ -80,3 +80,23 @@ pub struct FeeEstimates {
     /// Fee rates in sat/vB by the number of blocks within which a payment should confirm.
     pub estimates: BTreeMap<u32, f64>,
 }
+
+/// A change of priority: `POST /v1/mempool/{txid}/priority`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Prioritise {
+    /// What to add to the transaction's fee when it is compared, in satoshis; below zero to take
+    /// some off.
+    pub fee_delta_sat: i64,
+}
+
+/// A transaction's priority.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Priority {
+    /// The transaction's id.
+    pub txid: HashHex,
+    /// The sum of what was added, in satoshis.
+    pub fee_delta_sat: i64,
+    /// Whether the transaction is in the mempool.
+    pub in_mempool: bool,
+}

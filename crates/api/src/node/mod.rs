@@ -28,7 +28,7 @@ pub use evidence::{
     Contradiction, EvidenceBody, EvidencePage, EvidenceStatus, SubmitEvidence, SubmittedEvidence,
 };
 pub use finality::{CheckpointPlace, EpochVotes, FinalityStatus, PublishedLag};
-pub use mempool::{FeeEstimates, MempoolEntry, MempoolPage, MempoolStatus};
+pub use mempool::{FeeEstimates, MempoolEntry, MempoolPage, MempoolStatus, Prioritise, Priority};
 pub use mining::{SubmitWork, Template, TemplateQuery, TemplateTransaction};
 pub use output::{OutputBody, OutputRef, OutputStatus, SpenderBody};
 pub use peer::{AddPeer, PeerBody, PeerDirection};

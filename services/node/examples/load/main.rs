@@ -1,12 +1,15 @@
 //! Load on a node over REST, and what it stands: the figures of `docs/benchmarks.md`.
 //!
-//! `cargo run --release -p synod-node --example load -- CHAIN [NODE]`, where CHAIN is a file of
-//! blocks whose last 20 hold independent signed payments, as `synod-bench chain` writes it, and
-//! NODE the `synod-node` to measure (by default the one beside this program's folder).
+//! `cargo run --release -p synod-node --example load -- CHAIN [PART]...`, where CHAIN is a file of
+//! blocks whose last 20 hold independent signed payments, as `synod-bench chain` writes it, and a
+//! PART is one of `mine`, `start`, `read`, `pay`, `attack`, `relay`, `sync`; all without one. The
+//! node is the `synod-node` beside this program's folder, or what `SYNOD_LOAD_NODE` names.
 //!
 //! The node is a process of its own; this one only sends requests that were made before, so
 //! both share the machine and the figures are lower bounds.
 
+mod attack;
+mod between;
 mod client;
 mod process;
 
@@ -40,30 +43,84 @@ const STARTS: usize = 5;
 /// Where templates and mined blocks pay to.
 const PAYOUT: &str = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080";
 
+/// What can be asked for.
+const PARTS: [&str; 7] = ["mine", "start", "read", "pay", "attack", "relay", "sync"];
+
 fn main() -> Result<()> {
-    let mut arguments = std::env::args_os().skip(1).map(PathBuf::from);
-    let chain = arguments.next().context("which file of blocks?")?;
-    let node = match arguments.next() {
-        Some(node) => node,
+    let mut arguments = std::env::args().skip(1);
+    let chain = PathBuf::from(arguments.next().context("which file of blocks?")?);
+    let parts: Vec<String> = arguments.collect();
+    for part in &parts {
+        ensure!(PARTS.contains(&part.as_str()), "the parts are {PARTS:?}");
+    }
+    let is_wanted = |part: &str| parts.is_empty() || parts.iter().any(|it| it == part);
+    let program = match std::env::var_os("SYNOD_LOAD_NODE") {
+        Some(program) => PathBuf::from(program),
         None => beside_this_folder()?,
     };
     let folder = tempfile::tempdir()?;
-    mine_blocks(&node, &folder.path().join("mined"))?;
+    if is_wanted("mine") {
+        mine_blocks(&program, &folder.path().join("mined"))?;
+    }
+    if is_wanted("sync") {
+        between::sync(&program, &chain, folder.path())?;
+    }
+    if ["start", "read", "pay", "attack", "relay"]
+        .into_iter()
+        .any(is_wanted)
+    {
+        on_the_chain(&program, &chain, folder.path(), &is_wanted)?;
+    }
+    Ok(())
+}
 
-    let blocks: Vec<Bytes> = BlockFiles::find(&chain)?
+/// The parts that need the chain without its last blocks.
+fn on_the_chain(
+    program: &Path,
+    chain: &Path,
+    folder: &Path,
+    is_wanted: &dyn Fn(&str) -> bool,
+) -> Result<()> {
+    let blocks: Vec<Bytes> = BlockFiles::find(chain)?
         .read()
         .map(|block| block.map(|block| block.raw))
         .collect::<Result<_, _>>()?;
     let payments = kept_back_payments(&blocks)?;
-    let data = folder.path().join("chain");
-    let imported = folder.path().join("imported.dat");
-    write_blocks(&imported, &blocks[..blocks.len() - KEPT_BACK])?;
-    process::import(&node, &data, &imported)?;
-    start_and_stop(&node, &data)?;
-    let running = Node::start(&node, &data)?;
-    read_routes(&running, &blocks[blocks.len() - KEPT_BACK - 1])?;
-    pay(&running, &payments)?;
-    running.stop()
+    let (present, new) = blocks.split_at(blocks.len() - KEPT_BACK);
+    let full_block = present.last().context("a full block")?;
+    let imported = folder.join("imported.dat");
+    write_blocks(&imported, present)?;
+    let data = folder.join("chain");
+    process::import(program, &data, &imported)?;
+    if is_wanted("start") {
+        start_and_stop(program, &data)?;
+    }
+    if is_wanted("read") || is_wanted("attack") {
+        let running = Node::start(program, &data)?;
+        if is_wanted("read") {
+            read_routes(&running, full_block)?;
+        }
+        if is_wanted("attack") {
+            let means = attack::Means {
+                new_blocks: new,
+                full_block,
+                payments: &payments[payments.len() - 2_800..],
+            };
+            attack::run(&running, &means)?;
+        }
+        running.stop()?;
+    }
+    if is_wanted("pay") {
+        let data = folder.join("paid");
+        process::import(program, &data, &imported)?;
+        let running = Node::start(program, &data)?;
+        pay(&running, &payments)?;
+        running.stop()?;
+    }
+    if is_wanted("relay") {
+        between::relay(program, &imported, folder, new)?;
+    }
+    Ok(())
 }
 
 fn beside_this_folder() -> Result<PathBuf> {

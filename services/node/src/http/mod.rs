@@ -19,10 +19,11 @@ mod transactions;
 mod validators;
 
 use axum::Router;
-use synod_service::{AccessPolicy, App, Health, Limits, Metrics, docs};
+use synod_service::{AccessPolicy, App, Health, Limits, Metrics, RouteClass, docs};
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
+use crate::limits::RouteLimits;
 use crate::state::AppState;
 
 /// The document's head; the paths come from the routes.
@@ -58,33 +59,38 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
         .merge(peers::routes())
         .merge(duties::list_routes())
         .merge(duties::vote_routes())
+        .merge(mempool::operator_routes())
         .merge(events::routes())
         .merge(mining::template_routes())
         .merge(p2p::stream_routes(None))
         .merge(dev::routes());
-    for reads in answers_soon(None) {
+    for (_, reads) in answers_soon(&RouteLimits::default(), None) {
         routes = routes.merge(reads);
     }
     docs::complete(routes.split_for_parts().1)
 }
 
-/// The routes that answer soon and want no token.
+/// The routes that answer soon and want no token, by what they cost.
 ///
 /// With a state, what peers ask is held against the members of the network.
-fn answers_soon(state: Option<&AppState>) -> [OpenApiRouter<AppState>; 12] {
+fn answers_soon(
+    limits: &RouteLimits,
+    state: Option<&AppState>,
+) -> [(RouteClass, OpenApiRouter<AppState>); 13] {
     [
-        chain::routes(),
-        blocks::routes(),
-        transactions::routes(),
-        outputs::routes(),
-        mempool::routes(),
-        fees::routes(),
-        submit::routes(),
-        mining::submit_routes(),
-        validators::routes(),
-        finality::routes(),
-        evidence::routes(),
-        p2p::routes(state),
+        (limits.reads(), chain::routes()),
+        (limits.heavy_reads(), blocks::routes()),
+        (limits.reads(), transactions::routes()),
+        (limits.reads(), outputs::routes()),
+        (limits.reads(), mempool::routes()),
+        (limits.heavy_reads(), mempool::entries_routes()),
+        (limits.reads(), fees::routes()),
+        (limits.submits(), submit::routes()),
+        (limits.submits(), mining::submit_routes()),
+        (limits.reads(), validators::routes()),
+        (limits.reads(), finality::routes()),
+        (limits.submits(), evidence::routes()),
+        (limits.peers(), p2p::routes(state)),
     ]
 }
 
@@ -92,6 +98,8 @@ fn answers_soon(state: Option<&AppState>) -> [OpenApiRouter<AppState>; 12] {
 pub struct Wiring {
     /// Limits of the listener.
     pub limits: Limits,
+    /// Limits of the routes, by what they cost.
+    pub classes: RouteLimits,
     /// Hosts and origins that are answered.
     pub access: AccessPolicy,
     /// What `/health/ready` checks.
@@ -108,22 +116,22 @@ pub fn router(state: &AppState, wiring: Wiring) -> Router {
         .access(wiring.access)
         .health(&wiring.health)
         .metrics(&wiring.metrics);
-    for routes in answers_soon(Some(state)) {
-        app = app.routes(routes.with_state(state.clone()));
+    for (class, routes) in answers_soon(&wiring.classes, Some(state)) {
+        app = app.routes_of(class, routes.with_state(state.clone()));
     }
-    app = app.routes(
-        state
-            .token
-            .protect(peers::routes().merge(duties::vote_routes()))
-            .with_state(state.clone()),
-    );
+    let operator = wiring.classes.operator();
+    let protected = peers::routes()
+        .merge(mempool::operator_routes())
+        .merge(duties::vote_routes());
+    let protected = state.token.protect(protected);
+    app = app.routes_of(operator, protected.with_state(state.clone()));
     let duties = state.token.protect(duties::list_routes());
     app = app.streams(duties.with_state(state.clone()));
     app = app.streams(events::routes().with_state(state.clone()));
     app = app.streams(mining::template_routes().with_state(state.clone()));
     app = app.streams(p2p::stream_routes(Some(state)).with_state(state.clone()));
     if wiring.has_dev {
-        app = app.routes(dev::routes().with_state(state.clone()));
+        app = app.routes_of(operator, dev::routes().with_state(state.clone()));
     }
     app.build()
 }
@@ -132,7 +140,10 @@ pub fn router(state: &AppState, wiring: Wiring) -> Router {
 pub fn peer_router(state: &AppState, wiring: Wiring) -> Router {
     App::new(Document::openapi(), &wiring.limits)
         .access(wiring.access)
-        .routes(p2p::routes(Some(state)).with_state(state.clone()))
+        .routes_of(
+            wiring.classes.peers(),
+            p2p::routes(Some(state)).with_state(state.clone()),
+        )
         .streams(p2p::stream_routes(Some(state)).with_state(state.clone()))
         .build()
 }

@@ -28,7 +28,7 @@ pub(crate) struct TestNode {
     pub(crate) url: String,
     shutdown: Shutdown,
     task: JoinHandle<anyhow::Result<()>>,
-    _data: TempDir,
+    data_directory: TempDir,
 }
 
 impl TestNode {
@@ -59,7 +59,7 @@ impl TestNode {
             url,
             shutdown,
             task,
-            _data: data,
+            data_directory: data,
         }
     }
 
@@ -79,6 +79,12 @@ impl TestNode {
             .await
             .expect("mined")
             .blocks
+    }
+
+    /// The operator's token.
+    pub(crate) fn token(&self) -> String {
+        let token = std::fs::read_to_string(self.data_directory.path().join("token"));
+        token.expect("a token").trim().to_owned()
     }
 
     pub(crate) fn get(&self, path: &str) -> reqwest::RequestBuilder {
