@@ -73,7 +73,7 @@ pub(crate) fn interpreter(bytes: &[u8]) {
     let later = verify_input(&context, 0, flags, &mut deferred);
     let is_valid_later = later.is_ok() && deferred.queue.iter().all(verify);
     assert_eq!(is_valid_later, at_once.is_ok());
-    let _ = transaction_sigop_cost(&transaction, &[spent], flags);
+    let _ = transaction_sigop_cost(&transaction, &vec![spent], flags);
 }
 
 /// Reads a spend out of any bytes: flags, transaction, witness, locking and unlocking script.

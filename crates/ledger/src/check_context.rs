@@ -45,6 +45,11 @@ impl<B: Borrow<Block>> ContextualBlock<B> {
         self.block.borrow()
     }
 
+    /// Borrows the block as it is held.
+    pub(crate) fn shared(&self) -> &B {
+        &self.block
+    }
+
     /// Returns the block's hash.
     pub fn hash(&self) -> BlockHash {
         self.block().hash()

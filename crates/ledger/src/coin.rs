@@ -4,6 +4,7 @@ use std::fmt;
 
 use bytes::Bytes;
 use synod_primitives::{Amount, Height, Script, TxOut};
+use synod_script::SpentOutputs;
 
 /// An unspent output, as the state keeps it.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -44,6 +45,23 @@ impl Coin {
     pub fn is_output(&self, output: &TxOut) -> bool {
         self.value == output.value
             && self.script_pubkey.as_bytes() == output.script_pubkey.as_bytes()
+    }
+}
+
+/// The coins that a transaction spends, as its scripts see them.
+pub(crate) struct SpentCoins<'a>(pub(crate) &'a [Coin]);
+
+impl SpentOutputs for SpentCoins<'_> {
+    fn count(&self) -> usize {
+        self.0.len()
+    }
+
+    fn value(&self, input: usize) -> Amount {
+        self.0[input].value
+    }
+
+    fn script_pubkey(&self, input: usize) -> &[u8] {
+        self.0[input].script_pubkey.as_bytes()
     }
 }
 

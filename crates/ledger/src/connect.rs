@@ -7,19 +7,23 @@
 //! depends on neither the number of threads nor their timing.
 
 use std::borrow::Borrow;
+use std::sync::Arc;
 
-use synod_primitives::{Amount, Block, Height, OutPoint, Transaction, TxOut};
+use rayon::ThreadPool;
+use synod_primitives::{Amount, Block, Height, OutPoint, Transaction};
 use synod_script::{Flags, is_unspendable, transaction_sigop_cost};
 
 use crate::check_block::MAX_BLOCK_SIGOP_COST;
 use crate::check_context::ContextualBlock;
 use crate::check_inputs::{check_inputs, total_output};
-use crate::coin::Coin;
+use crate::coin::{Coin, SpentCoins};
 use crate::coins::{CoinsCache, CoinsUpdate, SpendError};
 use crate::error::{BlockError, ConnectError, TransactionError};
 use crate::lock_time::{MedianTimes, sequence_locks};
 use crate::rules::Rules;
-use crate::scripts::{Job, ScriptFailure, Scripts, verify_while};
+use crate::scripts::{
+    Job, PendingScripts, ScriptFailure, Scripts, SignatureCache, verify_ahead, verify_while,
+};
 use crate::stake::{check_stake_inputs, stake_sigop_cost};
 use crate::undo::BlockUndo;
 
@@ -72,6 +76,46 @@ pub fn check_connects<B: Borrow<Block>>(
     prepare(block, times, coins, rules, scripts).map(|(connected, _)| connected)
 }
 
+/// Connects a block as [`connect_block`] does, but for its scripts: those are verified on the
+/// threads of the pool while the caller goes on, as if they were valid.
+///
+/// The block counts as connected when [`PendingScripts::verdict`] says so. Otherwise the caller
+/// takes it off the coins again, with all that it has connected above it meanwhile.
+///
+/// # Errors
+/// As [`connect_block`], scripts apart.
+pub fn connect_block_ahead(
+    block: &ContextualBlock<Arc<Block>>,
+    times: &dyn MedianTimes,
+    coins: &mut CoinsCache,
+    rules: &Rules,
+    pool: &ThreadPool,
+    cache: &dyn SignatureCache,
+) -> Result<(Connected, PendingScripts), ConnectError> {
+    let mut connection = Connection::new(block, times, coins, rules);
+    let flags = connection.flags;
+    let shared = block.shared();
+    let pending = verify_ahead(pool, cache, shared, flags, |sink| {
+        connection.run(shared.transactions(), sink)
+    })?;
+    let (connected, update) = connection.finish(pending.inputs());
+    update.commit();
+    Ok((connected, pending))
+}
+
+impl PendingScripts {
+    /// Waits until the scripts are verified.
+    ///
+    /// # Errors
+    /// The lowest script that fails.
+    pub fn verdict(&self) -> Result<(), BlockError> {
+        let failure = self.wait();
+        failure.map_or(Ok(()), |failure| {
+            Err(script_error(self.transactions(), failure))
+        })
+    }
+}
+
 fn prepare<'c, B: Borrow<Block>>(
     contextual: &ContextualBlock<B>,
     times: &dyn MedianTimes,
@@ -80,31 +124,11 @@ fn prepare<'c, B: Borrow<Block>>(
     scripts: &Scripts<'_>,
 ) -> Result<(Connected, CoinsUpdate<'c>), ConnectError> {
     let transactions = contextual.block().transactions();
-    let inputs: usize = transactions
-        .iter()
-        .map(|transaction| transaction.inputs().len())
-        .sum();
-    let outputs: usize = transactions
-        .iter()
-        .map(|transaction| transaction.outputs().len())
-        .sum();
-    let mut connection = Connection {
-        height: contextual.height(),
-        parent_median_time: contextual.context().parent_median_time,
-        flags: rules.script_flags(contextual.height()),
-        rules,
-        times,
-        coins: CoinsUpdate::new(coins, inputs + outputs),
-        spent: Vec::with_capacity(inputs),
-        fees: Amount::ZERO,
-        sigop_cost: 0,
-    };
-    if connection.height == Height::GENESIS {
-        return Ok(connection.finish(0));
-    }
+    let mut connection = Connection::new(contextual, times, coins, rules);
     let flags = connection.flags;
-    let (verified_inputs, failure) =
-        verify_while(scripts, flags, |sink| connection.run(transactions, sink))?;
+    let (verified_inputs, failure) = verify_while(scripts, transactions, flags, |sink| {
+        connection.run(transactions, sink)
+    })?;
     match failure {
         Some(failure) => Err(script_error(transactions, failure).into()),
         None => Ok(connection.finish(verified_inputs)),
@@ -133,13 +157,41 @@ struct Connection<'a, 'c> {
     sigop_cost: u64,
 }
 
-impl<'c> Connection<'_, 'c> {
+impl<'a, 'c> Connection<'a, 'c> {
+    fn new<B: Borrow<Block>>(
+        contextual: &ContextualBlock<B>,
+        times: &'a dyn MedianTimes,
+        coins: &'c mut CoinsCache,
+        rules: &'a Rules,
+    ) -> Self {
+        let transactions = contextual.block().transactions().iter();
+        let count = |(inputs, outputs), transaction: &Transaction| {
+            let more = (transaction.inputs().len(), transaction.outputs().len());
+            (inputs + more.0, outputs + more.1)
+        };
+        let (inputs, outputs) = transactions.fold((0, 0), count);
+        Self {
+            height: contextual.height(),
+            parent_median_time: contextual.context().parent_median_time,
+            flags: rules.script_flags(contextual.height()),
+            rules,
+            times,
+            coins: CoinsUpdate::new(coins, inputs + outputs),
+            spent: Vec::with_capacity(inputs),
+            fees: Amount::ZERO,
+            sigop_cost: 0,
+        }
+    }
+
     /// Checks all rules but the scripts, which it hands to `sink`.
-    fn run<'b>(
+    fn run(
         &mut self,
-        transactions: &'b [Transaction],
-        sink: &mut dyn FnMut(Job<'b>),
+        transactions: &[Transaction],
+        sink: &mut dyn FnMut(Job<'_>),
     ) -> Result<(), ConnectError> {
+        if self.height == Height::GENESIS {
+            return Ok(());
+        }
         self.check_bip30(transactions)?;
         for (index, transaction) in (0..).zip(transactions) {
             let in_block = |error| BlockError::Transaction {
@@ -147,23 +199,21 @@ impl<'c> Connection<'_, 'c> {
                 txid: transaction.txid(),
                 error,
             };
-            let is_coinbase = index == 0;
-            let spent_outputs = if is_coinbase {
-                Vec::new()
-            } else {
-                let first = self.spent.len();
+            let first = self.spent.len();
+            if index > 0 {
                 self.spend_inputs(transaction, &in_block)?;
-                self.check_spent(transaction, first, &in_block)?
-            };
-            self.sigop_cost += transaction_sigop_cost(transaction, &spent_outputs, self.flags);
+                self.check_spent(transaction, first, &in_block)?;
+            }
+            let spent = &self.spent[first..];
+            self.sigop_cost += transaction_sigop_cost(transaction, &SpentCoins(spent), self.flags);
             if self.sigop_cost > MAX_BLOCK_SIGOP_COST {
                 return Err(BlockError::TooManySigops.into());
             }
-            if !is_coinbase {
+            if index > 0 {
                 sink(Job {
                     index,
                     transaction,
-                    spent_outputs,
+                    spent,
                 });
             }
             self.add_outputs(index, transaction)?;
@@ -209,13 +259,13 @@ impl<'c> Connection<'_, 'c> {
         Ok(())
     }
 
-    /// Checks the coins from `first` on, which the transaction spends; returns them as outputs.
+    /// Checks the coins from `first` on, which the transaction spends.
     fn check_spent(
         &mut self,
         transaction: &Transaction,
         first: usize,
         in_block: &dyn Fn(TransactionError) -> BlockError,
-    ) -> Result<Vec<TxOut>, ConnectError> {
+    ) -> Result<(), ConnectError> {
         let spent = &self.spent[first..];
         let maturity = self.rules.coinbase_maturity;
         let fee = check_inputs(transaction, spent, self.height, maturity).map_err(in_block)?;
@@ -235,7 +285,7 @@ impl<'c> Connection<'_, 'c> {
                 .map_err(|error| in_block(error.into()))?;
             self.sigop_cost += stake_sigop_cost(transaction, spent);
         }
-        Ok(spent.iter().map(Coin::to_tx_out).collect())
+        Ok(())
     }
 
     fn add_outputs(&mut self, index: u32, transaction: &Transaction) -> Result<(), BlockError> {

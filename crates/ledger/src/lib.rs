@@ -49,7 +49,7 @@ pub use check_inputs::check_inputs;
 pub use check_transaction::check_transaction;
 pub use coin::{Coin, CoinScript};
 pub use coins::{CoinsCache, CoinsView, Flush, Lookup};
-pub use connect::{Connected, check_connects, connect_block};
+pub use connect::{Connected, check_connects, connect_block, connect_block_ahead};
 pub use disconnect::{DisconnectError, disconnect_block};
 pub use error::{BlockError, CodecError, ConnectError, HeaderError, Misbehavior, TransactionError};
 pub use lock_time::{
@@ -59,7 +59,8 @@ pub use lock_time::{
 pub use muhash::MuHash;
 pub use rules::{Activations, Rules};
 pub use scripts::{
-    NoSignatureCache, ScriptFailure, Scripts, SignatureCache, Workers, verify_transaction,
+    NoSignatureCache, PendingScripts, ScriptFailure, Scripts, SignatureCache, Workers,
+    verify_transaction,
 };
 pub use sip::HashKey;
 pub use stake::{

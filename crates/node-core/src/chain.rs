@@ -12,6 +12,7 @@ use synod_engine::{Engine, Input};
 use synod_ledger::{CheckedBlock, CoinsCache, ContextualBlock, Rules, SignatureCache};
 use synod_primitives::{Block, BlockHash, Height};
 
+use crate::ahead::Ahead;
 use crate::feed::Agreement;
 use crate::orphans::OrphanBlocks;
 use crate::prepared::Candidate;
@@ -46,6 +47,7 @@ pub struct Chain {
     pub(crate) coins: CoinsCache,
     pub(crate) storage: Box<dyn Storage>,
     pub(crate) work: Unwritten,
+    pub(crate) ahead: Ahead,
     pub(crate) memory: InMemory,
     pub(crate) settings: ChainSettings,
     pub(crate) pool: Arc<rayon::ThreadPool>,
@@ -272,11 +274,23 @@ impl Chain {
         self.tell(Input::Rejected(at));
     }
 
-    /// Moves to the branch that the engine prefers, until none is preferred to the tip.
+    /// Moves to the branch that the engine prefers, until none is preferred to the tip and all
+    /// scripts of the active chain are verified.
     ///
     /// # Errors
     /// Storage failed; the chain must then be opened again.
     pub(crate) fn activate_best(&mut self, cache: &dyn SignatureCache) -> Result<(), StorageError> {
+        loop {
+            self.advance(cache)?;
+            if self.settle_ahead()? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Moves to the branch that the engine prefers, until none is preferred to the tip, which may
+    /// run ahead of the scripts; [`Chain::activate_best`] comes after it.
+    pub(crate) fn advance(&mut self, cache: &dyn SignatureCache) -> Result<(), StorageError> {
         while let Some(best) = self.preferred_leaf() {
             self.move_towards(best, cache)?;
         }
@@ -310,18 +324,31 @@ impl Chain {
         cache: &dyn SignatureCache,
     ) -> Result<(), StorageError> {
         let fork = self.tree.fork_point(target);
+        if self.tree.tip() != fork && !self.settle_ahead()? {
+            // The tip is another now, and so may be the best branch.
+            return Ok(());
+        }
         while self.tree.tip() != fork {
             self.disconnect_tip()?;
         }
         for id in self.tree.path(fork, target) {
             if let Err(error) = self.connect(id, cache) {
-                match error {
-                    NodeError::Refused(refusal) => self.remember_failure(id, &refusal),
-                    NodeError::Storage(error) => return Err(error),
+                // Correctness: of two invalid blocks the lower one is the cause.
+                if self.settle_ahead()? {
+                    match error {
+                        NodeError::Refused(refusal) => self.remember_failure(id, &refusal),
+                        NodeError::Storage(error) => return Err(error),
+                    }
                 }
                 return Ok(());
             }
-            if self.work.bytes > MAX_UNCOMMITTED_BYTES {
+            let is_over = self.work.bytes > MAX_UNCOMMITTED_BYTES;
+            while self.ahead.is_full() || is_over && !self.ahead.is_empty() {
+                if !self.settle_lowest()? {
+                    return Ok(());
+                }
+            }
+            if is_over {
                 self.write_ahead()?;
             }
         }
@@ -342,13 +369,24 @@ impl Chain {
         let block = self.contextual_block(id)?;
         let stored = self.check_proposer(id, block.block())?;
         let was_valid = self.tree.entry(id).record.status == Status::Valid;
-        let undo = self.connect_coins(&block, (!was_valid).then_some(cache))?;
+        let (undo, pending) = if !was_valid && self.may_run_ahead() {
+            let (undo, pending) = self.connect_coins_ahead(&block, cache)?;
+            (undo, Some(pending))
+        } else {
+            (
+                self.connect_coins(&block, (!was_valid).then_some(cache))?,
+                None,
+            )
+        };
         let stake = self.stake_change(block.block(), &undo, block.height());
         let undo = Bytes::from(undo.encode(hash));
         self.tree.extend_active(id);
         self.tell_connected(stored, stake);
         if !was_valid {
-            self.tree.set_status(id, Status::Valid);
+            match pending {
+                Some(pending) => self.ahead.push(id, pending),
+                None => self.tree.set_status(id, Status::Valid),
+            }
             self.work.dirty.insert(id);
             self.work.bytes += undo.len();
             self.work.undo.push((hash, undo));
@@ -416,6 +454,7 @@ impl Chain {
     /// Storage failed; the chain must then be opened again, unless it was full: then
     /// [`Chain::settle`] goes on from here.
     pub(crate) fn commit(&mut self, durability: Durability) -> Result<TipChange, StorageError> {
+        debug_assert!(self.ahead.is_empty(), "what is not verified is not written");
         // Correctness: nothing is taken out of the work while an earlier batch waits for room,
         // so at most one batch ever waits.
         self.storage.retry()?;

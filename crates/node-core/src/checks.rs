@@ -67,8 +67,7 @@ impl Chain {
     ) -> Result<EntryId, Refusal> {
         let below = &self.tree.entry(parent).record;
         if let Status::Failed { at, .. } = &below.status {
-            let detail = "the parent was found invalid before";
-            return Err(Refusal::invalid("bad-prevblk", detail).at(*at));
+            return Err(bad_parent(*at));
         }
         let context = HeaderContext {
             height: below.height.next(),
@@ -143,4 +142,9 @@ impl Chain {
             self.memory.refused.insert(hash, refusal.clone());
         }
     }
+}
+
+/// Refuses a block above an invalid one.
+pub(crate) fn bad_parent(at: BlockHash) -> Refusal {
+    Refusal::invalid("bad-prevblk", "the parent was found invalid before").at(at)
 }

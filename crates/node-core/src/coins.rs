@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use synod_ledger::{
-    BlockUndo, ConnectError, ContextualBlock, MedianTimes, Scripts, SignatureCache, Workers,
-    connect_block, disconnect_block,
+    BlockUndo, ConnectError, Connected, ContextualBlock, MedianTimes, PendingScripts, Scripts,
+    SignatureCache, Workers, connect_block, connect_block_ahead, disconnect_block,
 };
 use synod_primitives::{Block, Height, OutPoint};
 
@@ -71,13 +71,26 @@ impl Chain {
             None => Scripts::Skip,
         };
         let connected = connect_block(block, &times, &mut self.coins, &self.rules, &scripts);
-        match connected {
-            Ok(connected) => Ok(connected.undo),
-            Err(ConnectError::Invalid(error)) => Err(Refusal::from(&error).into()),
-            Err(error @ ConnectError::NotFetched(_)) => {
-                Err(StorageError::Corrupt(error.to_string()).into())
-            }
-        }
+        connected.map(undo_of).map_err(refused)
+    }
+
+    /// Connects a block as [`Chain::connect_coins`] does, its scripts apart, which are verified
+    /// meanwhile.
+    pub(crate) fn connect_coins_ahead(
+        &mut self,
+        block: &ContextualBlock<Arc<Block>>,
+        cache: &dyn SignatureCache,
+    ) -> Result<(BlockUndo, PendingScripts), NodeError> {
+        let missing = self.coins.missing_outpoints(block.block(), &self.rules);
+        self.fetch_coins(missing)?;
+        let times = BranchTimes {
+            tree: &self.tree,
+            end: self.tree.tip(),
+        };
+        let (coins, rules) = (&mut self.coins, &self.rules);
+        let connected = connect_block_ahead(block, &times, coins, rules, &self.pool, cache);
+        let (connected, pending) = connected.map_err(refused)?;
+        Ok((undo_of(connected), pending))
     }
 
     /// Takes the block at the tip off the coins.
@@ -90,5 +103,16 @@ impl Chain {
         self.fetch_coins(missing)?;
         disconnect_block(block, height, &undo, &mut self.coins)
             .map_err(|error| damaged(error.to_string()))
+    }
+}
+
+fn undo_of(connected: Connected) -> BlockUndo {
+    connected.undo
+}
+
+fn refused(error: ConnectError) -> NodeError {
+    match error {
+        ConnectError::Invalid(error) => Refusal::from(&error).into(),
+        ConnectError::NotFetched(_) => StorageError::Corrupt(error.to_string()).into(),
     }
 }

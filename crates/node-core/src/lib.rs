@@ -8,6 +8,7 @@
 //! Depends on ledger, mempool, engine and what lies below them. Must never know of HTTP,
 //! SQL, peers' addresses or configuration files.
 
+mod ahead;
 mod chain;
 mod checks;
 mod coins;

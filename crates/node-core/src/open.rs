@@ -8,6 +8,7 @@ use synod_engine_pow::ProofOfWork;
 use synod_ledger::{CoinsCache, HashKey, Rules};
 use synod_primitives::{Block, BlockHash};
 
+use crate::ahead::Ahead;
 use crate::chain::{Chain, ChainSettings, InMemory, Unwritten};
 use crate::feed::Agreement;
 use crate::storage::{Batch, ChainChange, CoinsFlush, Storage, StorageError, Stored};
@@ -76,6 +77,7 @@ impl Chain {
                 stored_tip: Some(tip),
                 ..Unwritten::default()
             },
+            ahead: Ahead::default(),
             memory: InMemory::default(),
             settings,
             pool: pool.into(),

@@ -8,6 +8,7 @@ use synod_ledger::{NoSignatureCache, SignatureCache};
 use synod_primitives::{Block, BlockHash, CompactTarget, Header, Height, Work};
 
 use crate::chain::{Chain, TipChange};
+use crate::checks::bad_parent;
 use crate::prepared::{Candidate, PreparedBlock};
 use crate::storage::{Durability, Status, StorageError};
 use crate::tree::EntryId;
@@ -37,12 +38,21 @@ impl Chain {
         self.agreement.now = Millis::from_seconds(now);
         let mut steps = Vec::new();
         for block in blocks {
-            steps.push(self.take_in(block, now, cache)?);
+            match self.take_in(block, now, cache) {
+                Ok(step) => steps.push(step),
+                Err(error) => {
+                    // Nobody may see a tip whose scripts are not verified.
+                    self.settle_ahead()?;
+                    return Err(error);
+                }
+            }
         }
+        self.activate_best(cache)?;
         let change = self.commit(durability)?;
         let verdicts = steps.into_iter().map(|step| match step {
             Ok(Step::Settled(accepted)) => Ok(accepted),
             Ok(Step::Stored(id)) => self.verdict(id),
+            Ok(Step::StoredAhead { id, was_known }) => self.verdict_ahead(id, was_known),
             Err(refusal) => Err(refusal),
         });
         Ok(Submission {
@@ -60,9 +70,10 @@ impl Chain {
     ) -> Result<Result<Accepted, Refusal>, StorageError> {
         self.agreement.now = Millis::from_seconds(now);
         let taken = self.take_in(PreparedBlock::made(block), now, cache)?;
+        self.activate_best(cache)?;
         Ok(match taken {
             Ok(Step::Settled(accepted)) => Ok(accepted),
-            Ok(Step::Stored(id)) => self.verdict(id),
+            Ok(Step::Stored(id) | Step::StoredAhead { id, .. }) => self.verdict(id),
             Err(refusal) => Err(refusal),
         })
     }
@@ -81,8 +92,13 @@ impl Chain {
             }
         };
         let block = Arc::clone(&candidate.block);
-        if let Some(known) = self.duplicate(block.hash()) {
-            return Ok(Ok(Step::Settled(known)));
+        let was_known = self.tree.find(block.hash()).is_some();
+        if self.duplicate(block.hash()).is_some() {
+            // Whether it is valid has to be known first.
+            self.activate_best(cache)?;
+            if let Some(known) = self.duplicate(block.hash()) {
+                return Ok(Ok(Step::Settled(known)));
+            }
         }
         let id = match self.store_block(candidate, now) {
             Ok(Some(id)) => id,
@@ -90,8 +106,27 @@ impl Chain {
             Err(refusal) => return Ok(Err(refusal)),
         };
         self.adopt_orphans(block.hash(), now);
-        self.activate_best(cache)?;
-        Ok(Ok(Step::Stored(id)))
+        let parent = self.tree.entry(id).parent;
+        let is_ahead = parent.is_some_and(|parent| self.ahead.contains(parent));
+        self.advance(cache)?;
+        Ok(Ok(if is_ahead {
+            Step::StoredAhead { id, was_known }
+        } else {
+            Step::Stored(id)
+        }))
+    }
+
+    /// Says what became of a block that was taken in before its parent's scripts were verified:
+    /// the same as if it had come after that. `was_known` says that its header was known before.
+    fn verdict_ahead(&self, id: EntryId, was_known: bool) -> Result<Accepted, Refusal> {
+        let record = &self.tree.entry(id).record;
+        match &record.status {
+            Status::Failed { at, .. } if *at != record.hash => {
+                let known = self.known_refusal(record.hash).filter(|_| was_known);
+                Err(known.unwrap_or_else(|| bad_parent(*at)))
+            }
+            _ => self.verdict(id),
+        }
     }
 
     fn duplicate(&self, hash: BlockHash) -> Option<Accepted> {
@@ -245,6 +280,11 @@ impl Chain {
 enum Step {
     Settled(Accepted),
     Stored(EntryId),
+    /// Stored when the scripts of its parent were not verified yet.
+    StoredAhead {
+        id: EntryId,
+        was_known: bool,
+    },
 }
 
 /// What came of submitted blocks.

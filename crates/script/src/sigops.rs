@@ -1,12 +1,13 @@
 //! Counting signature operations, as blocks limit them.
 
-use synod_primitives::{Transaction, TxOut, Witness};
+use synod_primitives::{Transaction, Witness};
 
 use crate::MAX_KEYS_PER_MULTISIG;
 use crate::flags::Flags;
 use crate::form::{WitnessProgram, is_p2sh, redeem_script, witness_program};
 use crate::instruction::Instructions;
 use crate::opcode::Opcode;
+use crate::sighash::SpentOutputs;
 
 /// What one signature operation outside witnesses costs (BIP141).
 pub const WITNESS_SCALE_FACTOR: u64 = 4;
@@ -82,7 +83,11 @@ fn program_sigops(program: WitnessProgram<'_>, witness: &Witness) -> u64 {
 /// `spent_outputs` are the outputs that its inputs spend, in their order; those of a coinbase are
 /// not looked at.
 #[must_use]
-pub fn transaction_sigop_cost(tx: &Transaction, spent_outputs: &[TxOut], flags: Flags) -> u64 {
+pub fn transaction_sigop_cost<S: SpentOutputs + ?Sized>(
+    tx: &Transaction,
+    spent_outputs: &S,
+    flags: Flags,
+) -> u64 {
     let sigs = tx.inputs().iter().map(|input| &input.script_sig);
     let pubkeys = tx.outputs().iter().map(|output| &output.script_pubkey);
     let legacy: u64 = sigs
@@ -93,9 +98,9 @@ pub fn transaction_sigop_cost(tx: &Transaction, spent_outputs: &[TxOut], flags: 
     if tx.is_coinbase() {
         return cost;
     }
-    for (input, spent) in tx.inputs().iter().zip(spent_outputs) {
+    for (index, input) in tx.inputs().iter().enumerate().take(spent_outputs.count()) {
         let script_sig = input.script_sig.as_bytes();
-        let script_pubkey = spent.script_pubkey.as_bytes();
+        let script_pubkey = spent_outputs.script_pubkey(index);
         if flags.contains(Flags::P2SH) {
             cost += p2sh_sigops(script_sig, script_pubkey) * WITNESS_SCALE_FACTOR;
         }

@@ -1,7 +1,7 @@
 use super::*;
 use crate::builder::ScriptBuilder;
 use crate::template;
-use synod_primitives::{Amount, OutPoint, Script, TxIn, Txid, sha256};
+use synod_primitives::{Amount, OutPoint, Script, TxIn, TxOut, Txid, sha256};
 
 const CHECKS: [u8; 3] = [0xac, 0xad, 0xae];
 
@@ -84,7 +84,7 @@ fn a_transaction_pays_four_for_each_operation_outside_witnesses() {
     let nested = push(template::p2wpkh(&[1; 20]).as_bytes());
     let outputs = vec![output(Script::new(CHECKS.to_vec()))];
     let tx = spend(nested, Witness::EMPTY, outputs);
-    let spent = [output(template::p2sh(&[1; 20]))];
+    let spent = vec![output(template::p2sh(&[1; 20]))];
     assert_eq!(transaction_sigop_cost(&tx, &spent, flags), 22 * 4 + 1);
     assert_eq!(transaction_sigop_cost(&tx, &spent, Flags::NONE), 22 * 4);
 }
@@ -98,5 +98,6 @@ fn a_coinbase_counts_its_scripts_alone() {
         witness: Witness::EMPTY,
     };
     let tx = Transaction::new(2, vec![input], vec![output(template::p2pkh(&[1; 20]))], 0);
-    assert_eq!(transaction_sigop_cost(&tx, &[], Flags::STANDARD), 8);
+    let none: Vec<TxOut> = Vec::new();
+    assert_eq!(transaction_sigop_cost(&tx, &none, Flags::STANDARD), 8);
 }

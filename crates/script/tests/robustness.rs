@@ -52,7 +52,7 @@ proptest! {
         let passed = verify_input(&context, 0, flags, &mut checks).is_ok();
         let later = passed && checks.queue.iter().all(synod_sigcheck::verify);
         prop_assert_eq!(later, verdict.is_ok());
-        let _ = transaction_sigop_cost(&tx, &[spent], flags);
+        let _ = transaction_sigop_cost(&tx, &vec![spent], flags);
     }
 
     #[test]

@@ -3,65 +3,128 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use synod_script::{Deferred, Flags, Immediate, ScriptError, SpendContext, verify_input};
+use synod_primitives::Transaction;
+use synod_script::{
+    Deferred, Flags, Immediate, ScriptError, SharedHashes, SpendContext, verify_input,
+};
 
 use super::{Job, Place, ScriptFailure};
+use crate::coin::{Coin, SpentCoins};
 
-/// About so many inputs go to a worker at once: enough to verify signatures in batches, few
-/// enough that no thread is left alone at the end of a block.
+/// So many inputs go to a worker at once: enough to verify signatures in batches, few enough
+/// that no thread is left alone at the end of a block.
 const INPUTS_PER_BATCH: usize = 64;
 
 /// Inputs of one transaction that one worker verifies.
-struct Part<'b> {
+struct Part {
+    /// The transaction's position in its block.
     index: u32,
-    context: Arc<SpendContext<'b>>,
     inputs: Range<usize>,
+    spent: Spent,
+}
+
+/// Where the coins are that the transaction of a part spends, all of them.
+enum Spent {
+    /// In the batch.
+    InBatch(Range<usize>),
+    /// Shared by the parts of a transaction that fills more than one batch.
+    Shared(Arc<Large>),
+}
+
+/// What the parts of a large transaction share.
+struct Large {
+    spent: Vec<Coin>,
+    hashes: SharedHashes,
 }
 
 /// Inputs that one worker verifies together, in the order of the block; never empty.
-pub(super) struct Batch<'b>(Vec<Part<'b>>);
+///
+/// It owns what it needs besides the transactions, in few pieces of memory: a piece for each
+/// input costs more than the rest of its script.
+pub(super) struct Batch {
+    parts: Vec<Part>,
+    spent: Vec<Coin>,
+}
 
 /// Gathers jobs into batches.
 #[derive(Default)]
-pub(super) struct Batches<'b> {
-    parts: Vec<Part<'b>>,
+pub(super) struct Batches {
+    parts: Vec<Part>,
+    spent: Vec<Coin>,
     inputs: usize,
 }
 
-impl<'b> Batches<'b> {
-    /// Takes a job; whenever a batch is full, `emit` gets it. Large transactions are split.
-    pub(super) fn push(&mut self, job: Job<'b>, mut emit: impl FnMut(Batch<'b>)) {
-        let count = job.spent_outputs.len();
-        let context = Arc::new(SpendContext::new(job.transaction, job.spent_outputs));
+impl Batches {
+    /// Takes a job; whenever a batch is full, `emit` gets it. Transactions that are larger than a
+    /// batch are split.
+    pub(super) fn push(&mut self, job: &Job<'_>, mut emit: impl FnMut(Batch)) {
+        let count = job.spent.len();
+        if count > INPUTS_PER_BATCH {
+            self.split(job, &mut emit);
+            return;
+        }
+        if self.inputs + count > INPUTS_PER_BATCH {
+            self.emit_into(&mut emit);
+        }
+        let first = self.spent.len();
+        self.spent.extend_from_slice(job.spent);
+        self.add(job.index, 0..count, Spent::InBatch(first..first + count));
+        if self.inputs == INPUTS_PER_BATCH {
+            self.emit_into(&mut emit);
+        }
+    }
+
+    fn split(&mut self, job: &Job<'_>, emit: &mut impl FnMut(Batch)) {
+        let large = Arc::new(Large {
+            spent: job.spent.to_vec(),
+            hashes: SharedHashes::default(),
+        });
+        let count = job.spent.len();
         let mut start = 0;
         while start < count {
             let end = count.min(start + INPUTS_PER_BATCH - self.inputs);
-            self.parts.push(Part {
-                index: job.index,
-                context: Arc::clone(&context),
-                inputs: start..end,
-            });
-            self.inputs += end - start;
+            self.add(job.index, start..end, Spent::Shared(Arc::clone(&large)));
             start = end;
             if self.inputs == INPUTS_PER_BATCH {
-                self.inputs = 0;
-                emit(Batch(std::mem::take(&mut self.parts)));
+                self.emit_into(emit);
             }
         }
     }
 
-    /// Emits what is left.
-    pub(super) fn finish(self, emit: impl FnOnce(Batch<'b>)) {
-        if !self.parts.is_empty() {
-            emit(Batch(self.parts));
+    fn add(&mut self, index: u32, inputs: Range<usize>, spent: Spent) {
+        if self.parts.capacity() == 0 {
+            self.parts.reserve_exact(INPUTS_PER_BATCH);
+            self.spent.reserve_exact(INPUTS_PER_BATCH);
         }
+        self.inputs += inputs.len();
+        self.parts.push(Part {
+            index,
+            inputs,
+            spent,
+        });
+    }
+
+    fn emit_into(&mut self, emit: &mut impl FnMut(Batch)) {
+        self.inputs = 0;
+        let batch = Batch {
+            parts: std::mem::take(&mut self.parts),
+            spent: std::mem::take(&mut self.spent),
+        };
+        if !batch.parts.is_empty() {
+            emit(batch);
+        }
+    }
+
+    /// Emits what is left.
+    pub(super) fn finish(mut self, mut emit: impl FnMut(Batch)) {
+        self.emit_into(&mut emit);
     }
 }
 
-impl Batch<'_> {
+impl Batch {
     /// Returns the place of the first input.
     pub(super) fn start(&self) -> Place {
-        let first = self.0.first();
+        let first = self.parts.first();
         first.map_or(Place::LAST, |part| {
             Place::new(part.index, index_of(part.inputs.start))
         })
@@ -69,45 +132,76 @@ impl Batch<'_> {
 
     /// Runs the scripts with a queue for signatures, then judges the queue; returns the first
     /// input that fails.
-    pub(super) fn first_failure(&self, flags: Flags) -> Option<ScriptFailure> {
+    ///
+    /// `transactions` are those of the block that the batch is of.
+    pub(super) fn first_failure(
+        &self,
+        transactions: &[Transaction],
+        flags: Flags,
+    ) -> Option<ScriptFailure> {
         let mut checks = Deferred::default();
         checks.queue.reserve(INPUTS_PER_BATCH);
-        // For each input the length of the queue behind it.
+        // For each input its part and the length of the queue behind it.
         let mut inputs = Vec::with_capacity(INPUTS_PER_BATCH);
         let mut failed = None;
-        for (part, input) in self.inputs() {
-            let before = checks.queue.len();
-            if verify_input(&part.context, input, flags, &mut checks).is_err() {
-                checks.queue.truncate(before);
-                failed = Some((part, input));
-                break;
+        'parts: for part in &self.parts {
+            let spent = SpentCoins(self.spent_by(part));
+            let context = part.context(transactions, &spent);
+            for input in part.inputs.clone() {
+                let before = checks.queue.len();
+                if verify_input(&context, input, flags, &mut checks).is_err() {
+                    checks.queue.truncate(before);
+                    failed = Some((part, input));
+                    break 'parts;
+                }
+                inputs.push((part, input, checks.queue.len()));
             }
-            inputs.push((part, input, checks.queue.len()));
         }
         // The queue holds signatures of inputs before the one that failed at once.
         if let Err(check) = synod_sigcheck::verify_batch(&checks.queue) {
             let position = inputs.partition_point(|(_, _, end)| *end <= check);
             failed = inputs.get(position).map(|(part, input, _)| (*part, *input));
         }
-        failed.map(|(part, input)| part.name_failure(input, flags))
+        failed.map(|(part, input)| self.name_failure(part, input, transactions, flags))
     }
 
-    fn inputs(&self) -> impl Iterator<Item = (&Part<'_>, usize)> {
-        self.0
-            .iter()
-            .flat_map(|part| part.inputs.clone().map(move |input| (part, input)))
+    /// Runs a script that fails once more, now with each signature judged where it stands: so
+    /// the error is the one that Core names.
+    fn name_failure(
+        &self,
+        part: &Part,
+        input: usize,
+        transactions: &[Transaction],
+        flags: Flags,
+    ) -> ScriptFailure {
+        let spent = SpentCoins(self.spent_by(part));
+        let context = part.context(transactions, &spent);
+        let verdict = verify_input(&context, input, flags, &mut Immediate);
+        ScriptFailure {
+            transaction: part.index,
+            input: index_of(input),
+            error: verdict.err().unwrap_or(ScriptError::UnknownError),
+        }
+    }
+
+    fn spent_by<'a>(&'a self, part: &'a Part) -> &'a [Coin] {
+        match &part.spent {
+            Spent::InBatch(range) => &self.spent[range.clone()],
+            Spent::Shared(large) => &large.spent,
+        }
     }
 }
 
-impl Part<'_> {
-    /// Runs a script that fails once more, now with each signature judged where it stands: so
-    /// the error is the one that Core names.
-    fn name_failure(&self, input: usize, flags: Flags) -> ScriptFailure {
-        let verdict = verify_input(&self.context, input, flags, &mut Immediate);
-        ScriptFailure {
-            transaction: self.index,
-            input: index_of(input),
-            error: verdict.err().unwrap_or(ScriptError::UnknownError),
+impl Part {
+    fn context<'a>(
+        &'a self,
+        transactions: &'a [Transaction],
+        spent: &'a SpentCoins<'a>,
+    ) -> SpendContext<'a> {
+        let transaction = &transactions[self.index as usize];
+        match &self.spent {
+            Spent::InBatch(_) => SpendContext::borrowing(transaction, spent),
+            Spent::Shared(large) => SpendContext::sharing(transaction, spent, &large.hashes),
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+use synod_primitives::Transaction;
 use synod_script::Flags;
 
 use super::ScriptFailure;
@@ -48,13 +49,13 @@ impl Lowest {
     ///
     /// Correctness: a batch is left out only if it lies above a failure, so the lowest failure
     /// of all is always found, in whatever order the batches run.
-    pub(super) fn verify(&self, batch: &Batch<'_>, flags: Flags) {
+    pub(super) fn verify(&self, batch: &Batch, transactions: &[Transaction], flags: Flags) {
         let is_needless = self.is_cancelled.load(Ordering::Relaxed)
             || Place(self.place.load(Ordering::Relaxed)) < batch.start();
         if is_needless {
             return;
         }
-        if let Some(failure) = batch.first_failure(flags) {
+        if let Some(failure) = batch.first_failure(transactions, flags) {
             let found = Place::new(failure.transaction, failure.input);
             let mut lowest = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
             if found < Place(self.place.load(Ordering::Relaxed)) {

@@ -1,14 +1,21 @@
 //! Verifying the scripts of a block, on one thread or many.
 
+mod ahead;
 mod batch;
 mod lowest;
 
+use std::sync::Arc;
+
 use rayon::{Scope, ThreadPool};
-use synod_primitives::{Transaction, TxOut, Wtxid};
+use synod_primitives::{Block, Height, Transaction, TxOut, Wtxid};
 use synod_script::{Flags, ScriptError};
 
 use batch::{Batch, Batches};
 use lowest::{Lowest, Place};
+
+pub use ahead::PendingScripts;
+
+use crate::coin::Coin;
 
 /// Transactions whose scripts are known to be valid (Core: the script execution cache).
 pub trait SignatureCache {
@@ -66,11 +73,12 @@ pub struct ScriptFailure {
 }
 
 /// A transaction whose scripts are to be verified.
-pub(crate) struct Job<'b> {
+pub(crate) struct Job<'j> {
+    /// Its position in the block.
     pub(crate) index: u32,
-    pub(crate) transaction: &'b Transaction,
-    /// The outputs that its inputs spend, in their order.
-    pub(crate) spent_outputs: Vec<TxOut>,
+    pub(crate) transaction: &'j Transaction,
+    /// The coins that its inputs spend, in their order.
+    pub(crate) spent: &'j [Coin],
 }
 
 /// Verifies the scripts of a transaction by itself.
@@ -81,34 +89,45 @@ pub(crate) struct Job<'b> {
 /// The first input that fails.
 pub fn verify_transaction(
     transaction: &Transaction,
-    spent_outputs: Vec<TxOut>,
+    spent_outputs: &[TxOut],
     flags: Flags,
 ) -> Result<(), ScriptFailure> {
-    let mut failure = None;
-    let mut verify = |batch: Batch<'_>| {
-        failure = failure.or_else(|| batch.first_failure(flags));
+    let outputs = spent_outputs.iter();
+    let spent: Vec<Coin> = outputs
+        .map(|output| Coin::new(output, Height::GENESIS, false))
+        .collect();
+    let job = Job {
+        index: 0,
+        transaction,
+        spent: &spent,
     };
+    let mut gathered = Vec::new();
     let mut batches = Batches::default();
-    batches.push(
-        Job {
-            index: 0,
-            transaction,
-            spent_outputs,
-        },
-        &mut verify,
-    );
-    batches.finish(&mut verify);
-    failure.map_or(Ok(()), Err)
+    batches.push(&job, |batch| gathered.push(batch));
+    batches.finish(|batch| gathered.push(batch));
+    let transactions = std::slice::from_ref(transaction);
+    first_failure(&gathered, transactions, flags).map_or(Ok(()), Err)
 }
 
-/// Runs `produce`, which hands out jobs, and verifies them as `scripts` says.
+fn first_failure(
+    batches: &[Batch],
+    transactions: &[Transaction],
+    flags: Flags,
+) -> Option<ScriptFailure> {
+    let mut batches = batches.iter();
+    batches.find_map(|batch| batch.first_failure(transactions, flags))
+}
+
+/// Runs `produce`, which hands out jobs of these transactions, and verifies them as `scripts`
+/// says.
 ///
 /// Returns the number of inputs verified and the lowest failure. When `produce` fails, that
 /// is the answer, and no worker is at it any more when this returns.
-pub(crate) fn verify_while<'b, E>(
+pub(crate) fn verify_while<E>(
     scripts: &Scripts<'_>,
+    transactions: &[Transaction],
     flags: Flags,
-    produce: impl FnOnce(&mut dyn FnMut(Job<'b>)) -> Result<(), E>,
+    produce: impl FnOnce(&mut dyn FnMut(Job<'_>)) -> Result<(), E>,
 ) -> Result<(usize, Option<ScriptFailure>), E> {
     let (workers, cache) = match scripts {
         Scripts::Skip => {
@@ -118,65 +137,68 @@ pub(crate) fn verify_while<'b, E>(
         Scripts::Verify { workers, cache } => (workers, cache),
     };
     let mut inputs = 0;
-    let mut unknown = |job: &Job<'b>| {
+    let mut unknown = |job: &Job<'_>| {
         let is_unknown = !cache.is_verified(&job.transaction.wtxid(), flags);
-        inputs += if is_unknown {
-            job.spent_outputs.len()
-        } else {
-            0
-        };
+        inputs += if is_unknown { job.spent.len() } else { 0 };
         is_unknown
     };
     let failure = match workers {
-        Workers::CallingThread => verify_here(flags, &mut unknown, produce),
-        Workers::Pool(pool) => verify_in(pool, flags, &mut unknown, produce),
+        Workers::CallingThread => verify_here(transactions, flags, &mut unknown, produce),
+        Workers::Pool(pool) => verify_in(pool, transactions, flags, &mut unknown, produce),
     }?;
     Ok((inputs, failure))
 }
 
-/// Verifies on the calling thread, after `produce` has found nothing wrong.
-fn verify_here<'b, E>(
+/// Runs `produce`, which hands out jobs of this block, and starts to verify them on the threads
+/// of a pool.
+pub(crate) fn verify_ahead<E>(
+    pool: &ThreadPool,
+    cache: &dyn SignatureCache,
+    block: &Arc<Block>,
     flags: Flags,
-    is_wanted: &mut dyn FnMut(&Job<'b>) -> bool,
-    produce: impl FnOnce(&mut dyn FnMut(Job<'b>)) -> Result<(), E>,
+    produce: impl FnOnce(&mut dyn FnMut(Job<'_>)) -> Result<(), E>,
+) -> Result<PendingScripts, E> {
+    PendingScripts::start(pool, cache, block, flags, produce)
+}
+
+/// Verifies on the calling thread, after `produce` has found nothing wrong.
+fn verify_here<E>(
+    transactions: &[Transaction],
+    flags: Flags,
+    is_wanted: &mut dyn FnMut(&Job<'_>) -> bool,
+    produce: impl FnOnce(&mut dyn FnMut(Job<'_>)) -> Result<(), E>,
 ) -> Result<Option<ScriptFailure>, E> {
-    let mut jobs = Vec::new();
+    let mut gathered = Vec::new();
+    let mut batches = Batches::default();
     produce(&mut |job| {
         if is_wanted(&job) {
-            jobs.push(job);
+            batches.push(&job, |batch| gathered.push(batch));
         }
     })?;
-    let mut failure = None;
-    let mut verify = |batch: Batch<'b>| {
-        failure = failure.or_else(|| batch.first_failure(flags));
-    };
-    let mut batches = Batches::default();
-    for job in jobs {
-        batches.push(job, &mut verify);
-    }
-    batches.finish(&mut verify);
-    Ok(failure)
+    batches.finish(|batch| gathered.push(batch));
+    Ok(first_failure(&gathered, transactions, flags))
 }
 
 /// Verifies on the threads of a pool while `produce` goes on.
 ///
 /// Correctness (C28, CVE-2024-52911): the scope ends only when every batch has ended, so no
 /// worker outlives what it reads, whatever `produce` returns or panics with.
-fn verify_in<'b, E>(
+fn verify_in<E>(
     pool: &ThreadPool,
+    transactions: &[Transaction],
     flags: Flags,
-    is_wanted: &mut dyn FnMut(&Job<'b>) -> bool,
-    produce: impl FnOnce(&mut dyn FnMut(Job<'b>)) -> Result<(), E>,
+    is_wanted: &mut dyn FnMut(&Job<'_>) -> bool,
+    produce: impl FnOnce(&mut dyn FnMut(Job<'_>)) -> Result<(), E>,
 ) -> Result<Option<ScriptFailure>, E> {
     let lowest = &Lowest::new();
     let produced = pool.in_place_scope(|scope: &Scope<'_>| {
-        let mut spawn = |batch: Batch<'b>| {
-            scope.spawn(move |_| lowest.verify(&batch, flags));
+        let mut spawn = |batch: Batch| {
+            scope.spawn(move |_| lowest.verify(&batch, transactions, flags));
         };
         let mut batches = Batches::default();
         let produced = produce(&mut |job| {
             if is_wanted(&job) {
-                batches.push(job, &mut spawn);
+                batches.push(&job, &mut spawn);
             }
         });
         match produced {

@@ -10,7 +10,7 @@ use super::error::StakeError;
 use super::owner::check_owner;
 use super::rules::{REGISTRATION_INDEX, StakeRules, is_registration};
 use super::slash::Slashing;
-use crate::coin::Coin;
+use crate::coin::{Coin, SpentCoins};
 
 /// The longest item of a witness that spends stake, in bytes.
 pub const MAX_STAKE_WITNESS_ITEM: usize = 20_000;
@@ -96,8 +96,8 @@ pub fn check_stake_inputs(
         StakeTag::Withdraw => {}
         StakeTag::Renew => check_renew(transaction, &inputs, rules)?,
     }
-    let outputs = spent.iter().map(Coin::to_tx_out).collect();
-    let context = SpendContext::new(transaction, outputs);
+    let outputs = SpentCoins(spent);
+    let context = SpendContext::borrowing(transaction, &outputs);
     for input in &inputs {
         let [signature, key] = input.items;
         check_owner(&context, input.index, input.program.owner, signature, key)?;

@@ -244,6 +244,66 @@ fn c28_cve_2024_52911_a_block_that_fails_while_scripts_run_leaves_nothing_behind
     assert_eq!(connected.verified_inputs, 200);
 }
 
+#[test]
+fn scripts_that_run_ahead_are_judged_as_those_that_are_waited_for() {
+    let (mut chain, coins) = signed_coins(150);
+    let (single, many) = coins.split_at(30);
+    let singles = single
+        .iter()
+        .map(|coin| payment(std::slice::from_ref(coin)));
+    let valid = chain
+        .next()
+        .with_all(singles.chain([payment(many)]))
+        .build();
+    let bad = [
+        forged(&coins[..30], &[]),
+        forged(&coins[30..120], &[66, 71]),
+        forged(&coins[120..], &[0]),
+    ];
+    let invalid = chain.next().with_all(bad).build();
+    let before = chain.coins();
+    for threads in [1, 2, 5] {
+        let pool = pool(threads);
+        let (connected, pending) = chain
+            .connect_ahead(&valid, &pool, &NoSignatureCache)
+            .expect("other rules hold");
+        assert_eq!(pending.inputs(), 150);
+        assert_eq!(pending.verdict(), Ok(()));
+        assert!(pending.is_done());
+        assert_eq!(connected.verified_inputs, 150);
+        chain.take_back(&valid, &connected.undo);
+        assert_eq!(chain.coins(), before);
+
+        let waited_for = chain.check_connects(&invalid, &on(&pool));
+        let (connected, pending) = chain
+            .connect_ahead(&invalid, &pool, &NoSignatureCache)
+            .expect("other rules hold");
+        assert_eq!(pending.verdict(), waited_for.map(drop));
+        chain.take_back(&invalid, &connected.undo);
+        assert_eq!(chain.coins(), before);
+    }
+}
+
+#[test]
+fn other_rules_of_a_block_that_runs_ahead_are_judged_at_once() {
+    let (mut chain, coins) = signed_coins(200);
+    let payments = coins.iter().map(|coin| payment(std::slice::from_ref(coin)));
+    let block = chain
+        .next()
+        .with_all(payments)
+        .fees(i64::from(u32::MAX) * 100)
+        .build();
+    let pool = pool(2);
+    let before = chain.coins();
+    for _ in 0..20 {
+        let error = chain
+            .connect_ahead(&block, &pool, &NoSignatureCache)
+            .expect_err("pays too much");
+        assert_eq!(error.code(), "bad-cb-amount");
+        assert_eq!(chain.coins(), before);
+    }
+}
+
 /// A cache that knows some transactions under some flags.
 #[derive(Default)]
 struct Known {
@@ -317,9 +377,9 @@ fn a_transaction_by_itself_names_its_first_failing_input() {
     let (_, coins) = signed_coins(80);
     let spent = || -> Vec<TxOut> { coins.iter().map(|(coin, ..)| coin.output.clone()).collect() };
     let good = payment(&coins);
-    assert_eq!(verify_transaction(&good, spent(), Flags::STANDARD), Ok(()));
+    assert_eq!(verify_transaction(&good, &spent(), Flags::STANDARD), Ok(()));
     let bad = forged(&coins, &[77, 71, 79]);
-    let verdict = verify_transaction(&bad, spent(), Flags::STANDARD);
+    let verdict = verify_transaction(&bad, &spent(), Flags::STANDARD);
     let error = ScriptError::SchnorrSig;
     assert_eq!(
         verdict,
@@ -423,7 +483,11 @@ fn c19_a_high_s_is_valid_in_a_block() {
         .spend_with(coin, Script::default(), witness)
         .pay(1, free())
         .build();
-    let standard = verify_transaction(&payment, vec![coin.output.clone()], Flags::STANDARD);
+    let standard = verify_transaction(
+        &payment,
+        std::slice::from_ref(&coin.output),
+        Flags::STANDARD,
+    );
     assert_eq!(
         standard.expect_err("not standard").error,
         ScriptError::SigHighS

@@ -102,7 +102,7 @@ impl Scripts<'_> {
     /// Verifies all scripts.
     pub(super) fn verify(&self) -> Result<(), Rejected> {
         let spent_outputs = self.spent_outputs;
-        let context = SpendContext::new(self.transaction, spent_outputs.to_vec());
+        let context = SpendContext::borrowing(self.transaction, &spent_outputs);
         let mut recording = Recording::default();
         for (index, spent) in spent_outputs.iter().enumerate() {
             let flags = policy_flags(spent, self.has_stake);
@@ -130,7 +130,7 @@ impl Scripts<'_> {
     /// Correctness: the scripts are valid if and only if this is true and all those checks hold
     /// ([`SignatureChecks::defer`]).
     fn verify_queueing(&self, queue: &mut Vec<Check>) -> bool {
-        let context = SpendContext::new(self.transaction, self.spent_outputs.to_vec());
+        let context = SpendContext::borrowing(self.transaction, &self.spent_outputs);
         let mut queueing = Queueing {
             queue,
             verdicts: Vec::new(),
@@ -205,7 +205,7 @@ fn refusal(context: &SpendContext<'_>, index: usize, error: ScriptError) -> Reje
     let is_witness_stripped = !context.transaction().has_witness() && {
         // Both flags go, as CLEANSTACK leans on WITNESS.
         let all_hold = |flags| {
-            let mut inputs = 0..context.spent_outputs().len();
+            let mut inputs = 0..context.transaction().inputs().len();
             inputs.all(|input| verify_input(context, input, flags, &mut Immediate).is_ok())
         };
         all_hold(without_clean_stack.difference(Flags::WITNESS)) && !all_hold(without_clean_stack)

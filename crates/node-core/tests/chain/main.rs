@@ -1,6 +1,7 @@
 //! What a chain promises: the branch with most work, the same coins however it got there, and
 //! nothing lost at any commit.
 
+mod ahead;
 mod branches;
 mod commits;
 mod crashes;

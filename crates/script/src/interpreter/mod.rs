@@ -63,7 +63,7 @@ pub fn verify_input(
     checks: &mut dyn SignatureChecks,
 ) -> Result<(), ScriptError> {
     let script_sig = context.transaction().inputs()[input].script_sig.as_bytes();
-    let script_pubkey = context.spent_outputs()[input].script_pubkey.as_bytes();
+    let script_pubkey = context.script_pubkey(input);
     let mut spend = Spend {
         context,
         input,

@@ -5,17 +5,37 @@ use std::sync::OnceLock;
 
 use sha2::{Digest, Sha256};
 use synod_primitives::encode::write_var_bytes;
-use synod_primitives::{Transaction, TxOut, sha256};
+use synod_primitives::{Amount, Transaction, TxOut, sha256};
 
 use super::legacy::LegacyParts;
+use super::spent::SpentOutputs;
 
-/// Everything about a spending transaction that its signature hashes share, computed at most once
-/// and only when a signature needs it.
+/// A spending transaction with what it spends, and everything that its signature hashes share:
+/// computed at most once, and only when a signature needs it.
 ///
 /// Can be shared by threads that verify different inputs.
 pub struct SpendContext<'tx> {
     tx: &'tx Transaction,
-    spent_outputs: Vec<TxOut>,
+    outputs: Outputs<'tx>,
+    hashes: Hashes<'tx>,
+}
+
+/// The outputs that are spent.
+enum Outputs<'tx> {
+    Own(Vec<TxOut>),
+    Borrowed(&'tx dyn SpentOutputs),
+}
+
+/// What the signature hashes share.
+enum Hashes<'tx> {
+    Own(SharedHashes),
+    Borrowed(&'tx SharedHashes),
+}
+
+/// What the signature hashes of one transaction share, for those who verify its inputs apart
+/// ([`SpendContext::sharing`]).
+#[derive(Default)]
+pub struct SharedHashes {
     parts: OnceLock<Parts>,
     double: OnceLock<Parts>,
     spent: OnceLock<Spent>,
@@ -42,19 +62,53 @@ impl<'tx> SpendContext<'tx> {
     /// When there are not as many spent outputs as inputs, which is a bug of the caller.
     #[must_use]
     pub fn new(tx: &'tx Transaction, spent_outputs: Vec<TxOut>) -> Self {
+        Self::of(
+            tx,
+            Outputs::Own(spent_outputs),
+            Hashes::Own(SharedHashes::default()),
+        )
+    }
+
+    /// Takes a transaction and borrows the outputs that its inputs spend, in their order.
+    ///
+    /// # Panics
+    /// As [`SpendContext::new`].
+    #[must_use]
+    pub fn borrowing(tx: &'tx Transaction, spent_outputs: &'tx dyn SpentOutputs) -> Self {
+        let hashes = Hashes::Own(SharedHashes::default());
+        Self::of(tx, Outputs::Borrowed(spent_outputs), hashes)
+    }
+
+    /// As [`SpendContext::borrowing`], over hashes that several contexts of the same transaction
+    /// and the same spent outputs share.
+    ///
+    /// # Panics
+    /// As [`SpendContext::new`].
+    #[must_use]
+    pub fn sharing(
+        tx: &'tx Transaction,
+        spent_outputs: &'tx dyn SpentOutputs,
+        hashes: &'tx SharedHashes,
+    ) -> Self {
+        Self::of(
+            tx,
+            Outputs::Borrowed(spent_outputs),
+            Hashes::Borrowed(hashes),
+        )
+    }
+
+    fn of(tx: &'tx Transaction, outputs: Outputs<'tx>, hashes: Hashes<'tx>) -> Self {
+        let context = Self {
+            tx,
+            outputs,
+            hashes,
+        };
         assert_eq!(
             tx.inputs().len(),
-            spent_outputs.len(),
+            context.outputs().count(),
             "every input spends one output"
         );
-        Self {
-            tx,
-            spent_outputs,
-            parts: OnceLock::new(),
-            double: OnceLock::new(),
-            spent: OnceLock::new(),
-            legacy: OnceLock::new(),
-        }
+        context
     }
 
     /// Returns the spending transaction.
@@ -63,20 +117,38 @@ impl<'tx> SpendContext<'tx> {
         self.tx
     }
 
-    /// Returns the outputs that the inputs spend, in their order.
-    #[must_use]
-    pub fn spent_outputs(&self) -> &[TxOut] {
-        &self.spent_outputs
+    fn outputs(&self) -> &dyn SpentOutputs {
+        match &self.outputs {
+            Outputs::Own(outputs) => outputs,
+            Outputs::Borrowed(outputs) => *outputs,
+        }
+    }
+
+    fn hashes(&self) -> &SharedHashes {
+        match &self.hashes {
+            Hashes::Own(hashes) => hashes,
+            Hashes::Borrowed(hashes) => hashes,
+        }
+    }
+
+    /// The amount that an input spends.
+    pub(crate) fn value(&self, input: usize) -> Amount {
+        self.outputs().value(input)
+    }
+
+    /// The locking script that an input answers.
+    pub(crate) fn script_pubkey(&self, input: usize) -> &[u8] {
+        self.outputs().script_pubkey(input)
     }
 
     /// Hashes of BIP341.
     pub(super) fn parts(&self) -> &Parts {
-        self.parts.get_or_init(|| Parts::of(self.tx))
+        self.hashes().parts.get_or_init(|| Parts::of(self.tx))
     }
 
     /// Hashes of BIP143, which are those of BIP341 hashed again.
     pub(super) fn double_parts(&self) -> &Parts {
-        self.double.get_or_init(|| {
+        self.hashes().double.get_or_init(|| {
             let single = self.parts();
             Parts {
                 prevouts: sha256(&single.prevouts),
@@ -88,12 +160,14 @@ impl<'tx> SpendContext<'tx> {
 
     /// Hashes over what is spent.
     pub(super) fn spent(&self) -> &Spent {
-        self.spent.get_or_init(|| Spent::of(&self.spent_outputs))
+        let spent = &self.hashes().spent;
+        spent.get_or_init(|| Spent::of(self.outputs()))
     }
 
     /// The parts of the oldest signature hash.
     pub(super) fn legacy(&self) -> &LegacyParts {
-        self.legacy.get_or_init(|| LegacyParts::of(self.tx))
+        let legacy = &self.hashes().legacy;
+        legacy.get_or_init(|| LegacyParts::of(self.tx))
     }
 }
 
@@ -102,6 +176,12 @@ impl fmt::Debug for SpendContext<'_> {
         f.debug_struct("SpendContext")
             .field("txid", &self.tx.txid())
             .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for SharedHashes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SharedHashes").finish_non_exhaustive()
     }
 }
 
@@ -122,12 +202,12 @@ impl Parts {
 }
 
 impl Spent {
-    fn of(outputs: &[TxOut]) -> Self {
+    fn of(outputs: &dyn SpentOutputs) -> Self {
         let mut amounts = Sha256::new();
         let mut scripts = Vec::new();
-        for output in outputs {
-            amounts.update(output.value.sat().to_le_bytes());
-            write_var_bytes(&mut scripts, output.script_pubkey.as_bytes());
+        for input in 0..outputs.count() {
+            amounts.update(outputs.value(input).sat().to_le_bytes());
+            write_var_bytes(&mut scripts, outputs.script_pubkey(input));
         }
         Self {
             amounts: amounts.finalize().into(),

@@ -3,11 +3,13 @@
 mod context;
 mod legacy;
 mod segwit_v0;
+mod spent;
 mod taproot;
 
-pub use context::SpendContext;
+pub use context::{SharedHashes, SpendContext};
 pub use legacy::legacy_sighash;
 pub use segwit_v0::segwit_v0_sighash;
+pub use spent::SpentOutputs;
 pub use taproot::{LeafPosition, TaprootSpend, annex_hash, taproot_sighash};
 
 /// Commits to all outputs.

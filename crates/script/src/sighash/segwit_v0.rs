@@ -33,7 +33,7 @@ pub fn segwit_v0_sighash(
     }
     head[68..].copy_from_slice(&txin.prevout.encode());
     let mut tail = [0; 52];
-    tail[..8].copy_from_slice(&context.spent_outputs()[input].value.sat().to_le_bytes());
+    tail[..8].copy_from_slice(&context.value(input).sat().to_le_bytes());
     tail[8..12].copy_from_slice(&txin.sequence.to_le_bytes());
     tail[12..44].copy_from_slice(&outputs_hash(context, input, kind));
     tail[44..48].copy_from_slice(&tx.lock_time().to_le_bytes());

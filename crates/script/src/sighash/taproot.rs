@@ -113,7 +113,8 @@ fn hash_input(
     if is_anyone_can_pay {
         let txin = &context.transaction().inputs()[input];
         let mut spent = Vec::new();
-        context.spent_outputs()[input].encode_into(&mut spent);
+        spent.extend_from_slice(&context.value(input).sat().to_le_bytes());
+        write_var_bytes(&mut spent, context.script_pubkey(input));
         hasher.update(txin.prevout.encode());
         hasher.update(spent);
         hasher.update(txin.sequence.to_le_bytes());

@@ -1,12 +1,15 @@
 //! A chain with its coins over a table in memory.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use rayon::ThreadPool;
 use synod_chainspec::genesis_block;
 use synod_ledger::{
     BlockContext, BlockError, BlockUndo, CheckedBlock, Coin, CoinsCache, ConnectError, Connected,
-    HashKey, HeaderContext, Lookup, MedianTimes, MuHash, NoSignatureCache, Rules, Scripts, Workers,
-    check_connects, check_header, connect_block, disconnect_block, median_time_past,
+    HashKey, HeaderContext, Lookup, MedianTimes, MuHash, NoSignatureCache, PendingScripts, Rules,
+    Scripts, SignatureCache, Workers, check_connects, check_header, connect_block,
+    connect_block_ahead, disconnect_block, median_time_past,
 };
 use synod_primitives::{Block, Height, OutPoint};
 
@@ -130,6 +133,32 @@ impl TestChain {
         let connected = self.run(block, scripts, true)?;
         self.blocks.push((block.clone(), connected.undo.clone()));
         Ok(connected)
+    }
+
+    /// Changes the coins, while the scripts are verified on a pool; the chain itself stays.
+    pub(crate) fn connect_ahead(
+        &mut self,
+        block: &Block,
+        pool: &ThreadPool,
+        cache: &dyn SignatureCache,
+    ) -> Result<(Connected, PendingScripts), BlockError> {
+        let shared = Arc::new(block.clone());
+        let block = CheckedBlock::validate(shared)?.in_context(self.context(), &self.rules)?;
+        let missing = self.cache.missing_outpoints(block.block(), &self.rules);
+        self.fetch(&missing);
+        let times = self.times();
+        let (coins, rules) = (&mut self.cache, &self.rules);
+        match connect_block_ahead(&block, &times, coins, rules, pool, cache) {
+            Ok(connected) => Ok(connected),
+            Err(ConnectError::Invalid(error)) => Err(error),
+            Err(error @ ConnectError::NotFetched(_)) => panic!("{error}"),
+        }
+    }
+
+    /// Takes a block off the coins that [`TestChain::connect_ahead`] has put on them.
+    pub(crate) fn take_back(&mut self, block: &Block, undo: &BlockUndo) {
+        let height = self.next_height();
+        disconnect_block(block, height, undo, &mut self.cache).expect("the tip disconnects");
     }
 
     /// Checks the whole block without connecting it.

@@ -1,0 +1,228 @@
+//! The tip runs ahead of the scripts inside a call, and nobody can tell.
+
+use synod_node_core::{Durability, Node, Refusal, Status, Storage as _};
+use synod_primitives::{Block, BlockHash, Header, Script, Transaction};
+
+use crate::kit::*;
+
+/// As many blocks as are taken in before the verdict on the second counts.
+const BLOCKS: usize = 6;
+const INVALID: &str = "mandatory-script-verify-flag-failed";
+
+/// A node with a mature coin, and blocks for it of which the second spends that coin.
+fn node_and_blocks(disk: &Disk) -> (Node, Vec<Block>, Transaction) {
+    let mut node = open(disk);
+    let common = mine_many(&mut node, 1, 101);
+    let mut other = open(&Disk::default());
+    for block in &common {
+        assert_eq!(submit(&mut other, block).as_deref(), Ok("active"));
+    }
+    let payment = spend(&common[0].transactions()[0]);
+    let mut blocks = vec![mine(&mut other, 2, NOW)];
+    let draft = search(&other.template(free(2), NOW));
+    blocks.push(rebuilt(
+        &draft,
+        vec![plain_coinbase(&draft), payment.clone()],
+    ));
+    assert_eq!(submit(&mut other, &blocks[1]).as_deref(), Ok("active"));
+    blocks.extend(mine_many(&mut other, 2, BLOCKS as u32 - 2));
+    (node, blocks, payment)
+}
+
+/// The same payment with a script that ends the execution.
+fn forged(payment: &Transaction) -> Transaction {
+    let mut inputs = payment.inputs().to_vec();
+    inputs[0].script_sig = Script::new(vec![0x6a]);
+    Transaction::new(2, inputs, payment.outputs().to_vec(), 0)
+}
+
+/// The same blocks, of which the second holds the forged payment and all above follow it.
+fn invalid_branch(blocks: &[Block], payment: &Transaction) -> Vec<Block> {
+    let mut branch = vec![blocks[0].clone()];
+    for (index, block) in blocks.iter().enumerate().skip(1) {
+        let mut transactions = block.transactions().to_vec();
+        if index == 1 {
+            transactions[1] = forged(payment);
+        }
+        let header = Header {
+            previous_block_hash: branch[index - 1].hash(),
+            ..*block.header()
+        };
+        let draft = Block::new(header, transactions.clone());
+        branch.push(rebuilt(&draft, transactions));
+    }
+    branch
+}
+
+fn submit_all(node: &mut Node, blocks: &[Block]) -> Vec<Result<String, Refusal>> {
+    let raws: Vec<_> = blocks.iter().map(|block| block.raw().clone()).collect();
+    let verdicts = node.submit_blocks(&raws, NOW, Durability::Synced);
+    let verdicts = verdicts.expect("storage works").into_iter();
+    verdicts
+        .map(|verdict| verdict.map(|it| format!("{:?}", it.placement)))
+        .collect()
+}
+
+/// What a verdict says: nothing of a block that is accepted, else the code and whose fault it is.
+type Said = (String, Option<BlockHash>);
+
+fn accepted() -> Said {
+    (String::new(), None)
+}
+
+fn refused(code: &str, at: Option<BlockHash>) -> Said {
+    (code.to_owned(), at)
+}
+
+fn said(verdicts: &[Result<String, Refusal>]) -> Vec<Said> {
+    let said = |verdict: &Result<String, Refusal>| match verdict {
+        Ok(_) => accepted(),
+        Err(refusal) => refused(&refusal.code, refusal.at),
+    };
+    verdicts.iter().map(said).collect()
+}
+
+#[test]
+fn blocks_above_one_whose_script_fails_are_refused_for_their_parent_and_leave_nothing() {
+    let disk = Disk::default();
+    let (mut node, blocks, payment) = node_and_blocks(&disk);
+    let branch = invalid_branch(&blocks, &payment);
+    let verdicts = submit_all(&mut node, &branch);
+    let bad = branch[1].hash();
+    let mut expected = vec![accepted(), refused(INVALID, None)];
+    expected.resize(BLOCKS, refused("bad-prevblk", Some(bad)));
+    assert_eq!(said(&verdicts), expected);
+    let failed = verdicts[1].as_ref().expect_err("a script fails");
+    assert_eq!(failed.script_error.as_deref(), Some("OP_RETURN"));
+    assert_eq!(node.view().hash, blocks[0].hash());
+    for block in &branch[2..] {
+        let hash = block.hash();
+        assert_eq!(disk.lock().load_block(hash).expect("memory"), None);
+        assert_eq!(disk.lock().load_undo(hash).expect("memory"), None);
+        assert!(
+            !node
+                .chain()
+                .tree()
+                .entry(node.chain().tree().find(hash).expect("its header"))
+                .record
+                .status
+                .has_block()
+        );
+    }
+    assert_eq!(disk.lock().load_undo(bad).expect("memory"), None);
+
+    // The coins are those of a node that never saw the branch.
+    let plain_disk = Disk::default();
+    let (mut plain, ..) = node_and_blocks(&plain_disk);
+    assert_eq!(submit(&mut plain, &blocks[0]).as_deref(), Ok("active"));
+    assert_eq!(
+        coins_after_flush(&mut node, &disk),
+        coins_after_flush(&mut plain, &plain_disk)
+    );
+    // The honest blocks follow as ever.
+    assert!(
+        submit_all(&mut node, &blocks[1..])
+            .iter()
+            .all(Result::is_ok)
+    );
+    assert!(
+        submit_all(&mut plain, &blocks[1..])
+            .iter()
+            .all(Result::is_ok)
+    );
+    assert_eq!(node.view(), plain.view());
+    assert_eq!(
+        coins_after_flush(&mut node, &disk),
+        coins_after_flush(&mut plain, &plain_disk)
+    );
+}
+
+#[test]
+fn one_call_or_many_give_each_block_the_same_verdict_where_headers_came_first() {
+    let (one, many) = (Disk::default(), Disk::default());
+    let (mut at_once, blocks, payment) = node_and_blocks(&one);
+    let (mut one_by_one, ..) = node_and_blocks(&many);
+    let branch = invalid_branch(&blocks, &payment);
+    let headers: Vec<_> = branch
+        .iter()
+        .map(|block| (*block.header(), bytes::Bytes::new()))
+        .collect();
+    for node in [&mut at_once, &mut one_by_one] {
+        let inserted = node.chain_mut().insert_headers(&headers, NOW);
+        assert!(inserted.is_ok());
+    }
+    let expected: Vec<_> = branch
+        .iter()
+        .flat_map(|block| submit_all(&mut one_by_one, std::slice::from_ref(block)))
+        .collect();
+    assert_eq!(submit_all(&mut at_once, &branch), expected);
+    assert_eq!(at_once.view(), one_by_one.view());
+}
+
+#[test]
+fn a_block_twice_in_one_call_is_judged_before_it_counts_as_known() {
+    let (mut node, blocks, payment) = node_and_blocks(&Disk::default());
+    let branch = invalid_branch(&blocks, &payment);
+    let twice = [
+        branch[0].clone(),
+        branch[1].clone(),
+        branch[1].clone(),
+        branch[0].clone(),
+    ];
+    let verdicts = submit_all(&mut node, &twice);
+    let known: Vec<bool> = verdicts
+        .iter()
+        .map(|it| it.as_ref().is_err_and(|refusal| refusal.known))
+        .collect();
+    assert_eq!(known, [false, false, true, false]);
+    assert_eq!(
+        said(&verdicts),
+        [
+            accepted(),
+            refused(INVALID, None),
+            refused(INVALID, None),
+            accepted()
+        ]
+    );
+}
+
+#[test]
+fn an_honest_branch_in_the_same_call_takes_over_from_one_whose_script_fails() {
+    let disk = Disk::default();
+    let (mut node, blocks, payment) = node_and_blocks(&disk);
+    let branch = invalid_branch(&blocks, &payment);
+    let mixed: Vec<Block> = branch[..4].iter().chain(&blocks[1..]).cloned().collect();
+    let verdicts = submit_all(&mut node, &mixed);
+    let bad = branch[1].hash();
+    let mut expected = vec![accepted(), refused(INVALID, None)];
+    expected.resize(4, refused("bad-prevblk", Some(bad)));
+    expected.resize(4 + BLOCKS - 1, accepted());
+    assert_eq!(said(&verdicts), expected);
+    assert_eq!(node.view().hash, blocks[BLOCKS - 1].hash());
+    let tree = node.chain().tree();
+    for block in &blocks {
+        let id = tree.find(block.hash()).expect("taken in");
+        assert_eq!(tree.entry(id).record.status, Status::Valid);
+    }
+    // What was written opens to the same chain.
+    let view = node.view();
+    assert_eq!(open(&Disk::of(disk.lock().clone())).view(), view);
+}
+
+#[test]
+fn of_two_invalid_blocks_in_one_call_the_lower_one_is_the_cause() {
+    let (mut node, blocks, payment) = node_and_blocks(&Disk::default());
+    let mut branch = invalid_branch(&blocks, &payment);
+    // The third block spends what the second has spent, which its own rules forbid.
+    let draft = &branch[2];
+    let transactions = vec![plain_coinbase(draft), payment.clone()];
+    branch[2] = rebuilt(draft, transactions);
+    let verdicts = submit_all(&mut node, &branch[..3]);
+    let expected = [
+        accepted(),
+        refused(INVALID, None),
+        refused("bad-prevblk", Some(branch[1].hash())),
+    ];
+    assert_eq!(said(&verdicts), expected);
+    assert_eq!(node.view().hash, blocks[0].hash());
+}
