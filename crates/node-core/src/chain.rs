@@ -45,6 +45,8 @@ pub struct Chain {
     pub(crate) engine: Box<dyn Engine>,
     pub(crate) tree: BlockTree,
     pub(crate) coins: CoinsCache,
+    /// Whether the last block found all its coins in memory.
+    pub(crate) coins_are_here: bool,
     pub(crate) storage: Box<dyn Storage>,
     pub(crate) work: Unwritten,
     pub(crate) ahead: Ahead,

@@ -13,6 +13,10 @@ use crate::storage::StorageError;
 use crate::tree::{BlockTree, EntryId};
 use crate::verdict::{NodeError, Refusal};
 
+/// No coin that is expected takes more of the memory for coins than this; the rest is left for
+/// their scripts and for the table to grow.
+const MAX_BYTES_PER_EXPECTED_COIN: usize = 512;
+
 /// The median times of a branch.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct BranchTimes<'a> {
@@ -81,16 +85,39 @@ impl Chain {
         block: &ContextualBlock<Arc<Block>>,
         cache: &dyn SignatureCache,
     ) -> Result<(BlockUndo, PendingScripts), NodeError> {
+        // As long as blocks find all their coins in memory, the next one is tried without asking
+        // what it lacks: an attempt that fails for want of a coin changes nothing.
+        if self.coins_are_here {
+            match self.try_connect_ahead(block, cache) {
+                Err(ConnectError::NotFetched(_)) => {}
+                connected => return connected.map_err(refused),
+            }
+        }
         let missing = self.coins.missing_outpoints(block.block(), &self.rules);
+        self.coins_are_here = missing.is_empty();
         self.fetch_coins(missing)?;
+        self.try_connect_ahead(block, cache).map_err(refused)
+    }
+
+    fn try_connect_ahead(
+        &mut self,
+        block: &ContextualBlock<Arc<Block>>,
+        cache: &dyn SignatureCache,
+    ) -> Result<(BlockUndo, PendingScripts), ConnectError> {
         let times = BranchTimes {
             tree: &self.tree,
             end: self.tree.tip(),
         };
         let (coins, rules) = (&mut self.coins, &self.rules);
-        let connected = connect_block_ahead(block, &times, coins, rules, &self.pool, cache);
-        let (connected, pending) = connected.map_err(refused)?;
+        let (connected, pending) =
+            connect_block_ahead(block, &times, coins, rules, &self.pool, cache)?;
         Ok((undo_of(connected), pending))
+    }
+
+    /// Makes room for about so many coins more, as far as memory may be used for them.
+    pub fn expect_coins(&mut self, count: usize) {
+        let most = self.settings.coins_cache_bytes / MAX_BYTES_PER_EXPECTED_COIN;
+        self.coins.reserve(count.min(most));
     }
 
     /// Takes the block at the tip off the coins.

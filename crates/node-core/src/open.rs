@@ -72,6 +72,7 @@ impl Chain {
             engine,
             tree,
             coins: CoinsCache::new(HashKey::new(k0, k1)),
+            coins_are_here: false,
             storage,
             work: Unwritten {
                 stored_tip: Some(tip),

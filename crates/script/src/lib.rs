@@ -43,8 +43,8 @@ pub use interpreter::{
 pub use number::{MAX_LOCK_TIME_NUMBER_SIZE, MAX_NUMBER_SIZE, ScriptNum};
 pub use opcode::Opcode;
 pub use sighash::{
-    LeafPosition, SharedHashes, SpendContext, SpentOutputs, TaprootSpend, legacy_sighash,
-    segwit_v0_sighash, taproot_sighash,
+    LeafPosition, SharedHashes, Sharing, SpendContext, SpentOutputs, TaprootSpend, legacy_sighash,
+    segwit_v0_sighash, share_hashes, taproot_sighash,
 };
 pub use sigops::{
     WITNESS_SCALE_FACTOR, count_sigops, p2sh_sigops, transaction_sigop_cost, witness_sigops,

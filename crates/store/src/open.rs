@@ -51,7 +51,7 @@ pub struct Identity {
 pub struct Options {
     /// The most connections that read at the same time.
     pub read_connections: u32,
-    /// The writer's page cache.
+    /// The writer's page cache. What it writes comes sorted, so it meets a page once.
     pub writer_cache: u64,
     /// Each reader's page cache.
     pub reader_cache: u64,
@@ -70,7 +70,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             read_connections: 4,
-            writer_cache: 64 << 20,
+            writer_cache: 16 << 20,
             reader_cache: 8 << 20,
             mapped: 2 << 30,
             log_limit: 64 << 20,

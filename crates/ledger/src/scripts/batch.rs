@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use synod_primitives::Transaction;
 use synod_script::{
-    Deferred, Flags, Immediate, ScriptError, SharedHashes, SpendContext, verify_input,
+    Deferred, Flags, Immediate, ScriptError, SharedHashes, Sharing, SpendContext, share_hashes,
+    verify_input,
 };
 
 use super::{Job, Place, ScriptFailure};
@@ -144,9 +145,11 @@ impl Batch {
         // For each input its part and the length of the queue behind it.
         let mut inputs = Vec::with_capacity(INPUTS_PER_BATCH);
         let mut failed = None;
-        'parts: for part in &self.parts {
-            let spent = SpentCoins(self.spent_by(part));
-            let context = part.context(transactions, &spent);
+        let spent: Vec<SpentCoins<'_>> = self.parts.iter().map(|it| self.spent_by(it)).collect();
+        let hashes = self.shared_hashes(transactions, &spent);
+        'parts: for ((part, spent), hashes) in self.parts.iter().zip(&spent).zip(&hashes) {
+            let transaction = &transactions[part.index as usize];
+            let context = SpendContext::sharing(transaction, spent, part.hashes(hashes));
             for input in part.inputs.clone() {
                 let before = checks.queue.len();
                 if verify_input(&context, input, flags, &mut checks).is_err() {
@@ -165,6 +168,23 @@ impl Batch {
         failed.map(|(part, input)| self.name_failure(part, input, transactions, flags))
     }
 
+    /// Makes room for the hashes of each part, and computes most of them.
+    fn shared_hashes(
+        &self,
+        transactions: &[Transaction],
+        spent: &[SpentCoins<'_>],
+    ) -> Vec<SharedHashes> {
+        let hashes: Vec<_> = self.parts.iter().map(|_| SharedHashes::default()).collect();
+        let parts = self.parts.iter().zip(spent).zip(&hashes);
+        let whole = parts.filter(|((part, _), _)| part.is_whole());
+        share_hashes(whole.map(|((part, spent), hashes)| Sharing {
+            transaction: &transactions[part.index as usize],
+            spent_outputs: spent,
+            hashes,
+        }));
+        hashes
+    }
+
     /// Runs a script that fails once more, now with each signature judged where it stands: so
     /// the error is the one that Core names.
     fn name_failure(
@@ -174,8 +194,8 @@ impl Batch {
         transactions: &[Transaction],
         flags: Flags,
     ) -> ScriptFailure {
-        let spent = SpentCoins(self.spent_by(part));
-        let context = part.context(transactions, &spent);
+        let spent = self.spent_by(part);
+        let context = SpendContext::borrowing(&transactions[part.index as usize], &spent);
         let verdict = verify_input(&context, input, flags, &mut Immediate);
         ScriptFailure {
             transaction: part.index,
@@ -184,24 +204,25 @@ impl Batch {
         }
     }
 
-    fn spent_by<'a>(&'a self, part: &'a Part) -> &'a [Coin] {
-        match &part.spent {
+    fn spent_by<'a>(&'a self, part: &'a Part) -> SpentCoins<'a> {
+        SpentCoins(match &part.spent {
             Spent::InBatch(range) => &self.spent[range.clone()],
             Spent::Shared(large) => &large.spent,
-        }
+        })
     }
 }
 
 impl Part {
-    fn context<'a>(
-        &'a self,
-        transactions: &'a [Transaction],
-        spent: &'a SpentCoins<'a>,
-    ) -> SpendContext<'a> {
-        let transaction = &transactions[self.index as usize];
+    /// Says whether the batch has all inputs of the transaction.
+    fn is_whole(&self) -> bool {
+        matches!(self.spent, Spent::InBatch(_))
+    }
+
+    /// Returns where the hashes are that the inputs share: `own` ones, or those of all parts.
+    fn hashes<'a>(&'a self, own: &'a SharedHashes) -> &'a SharedHashes {
         match &self.spent {
-            Spent::InBatch(_) => SpendContext::borrowing(transaction, spent),
-            Spent::Shared(large) => SpendContext::sharing(transaction, spent, &large.hashes),
+            Spent::InBatch(_) => own,
+            Spent::Shared(large) => &large.hashes,
         }
     }
 }

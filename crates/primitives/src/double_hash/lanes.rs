@@ -13,6 +13,7 @@ struct Lane<'a> {
     rest: Message<'a>,
     length: u64,
     step: Step,
+    is_double: bool,
     /// A block that does not lie in the message as it is.
     buffer: Block,
 }
@@ -26,17 +27,19 @@ enum Step {
     Length,
     /// The first hash.
     Second,
+    /// None: the hash is there.
     Done,
 }
 
 impl<'a> Lane<'a> {
-    fn new((index, pieces): (usize, Message<'a>)) -> Self {
+    fn new(index: usize, pieces: Message<'a>, is_double: bool) -> Self {
         Self {
             index,
             state: INITIAL,
             rest: pieces,
             length: pieces.iter().map(|piece| piece.len() as u64).sum(),
             step: Step::Body,
+            is_double,
             buffer: [0; 64],
         }
     }
@@ -87,12 +90,16 @@ impl<'a> Lane<'a> {
         None
     }
 
-    /// Writes the length: this is the last block of the first hash.
+    /// Writes the length: this is the last block of the message.
     fn end(&mut self) {
         let bits = self.length * 8;
         let start = self.buffer.len() - LENGTH_SIZE;
         self.buffer[start..].copy_from_slice(&bits.to_be_bytes());
-        self.step = Step::Second;
+        self.step = if self.is_double {
+            Step::Second
+        } else {
+            Step::Done
+        };
     }
 
     fn compress(&mut self) {
@@ -102,15 +109,17 @@ impl<'a> Lane<'a> {
     }
 }
 
-/// See [`super::sha256d_each`].
+/// Hashes each message once, or twice where `is_double`; see [`super::sha256d_each`].
 ///
 /// # Panics
 /// Without SHA extensions.
-pub(super) fn sha256d_each<'a>(
+pub(super) fn hash_each<'a>(
     messages: impl Iterator<Item = Message<'a>>,
+    is_double: bool,
     mut sink: impl FnMut(usize, [u8; 32]),
 ) {
-    let mut waiting = messages.enumerate().map(Lane::new);
+    let messages = messages.enumerate();
+    let mut waiting = messages.map(|(index, pieces)| Lane::new(index, pieces, is_double));
     let (Some(mut left), right) = (waiting.next(), waiting.next()) else {
         return;
     };

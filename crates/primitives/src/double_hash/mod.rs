@@ -1,4 +1,4 @@
-//! Double SHA-256 of many messages, two at a time where the processor has SHA extensions.
+//! SHA-256 and double SHA-256 of many messages, two at a time where the processor has SHA extensions.
 //!
 //! One round instruction waits for the one before it for longer than it occupies its unit, so a
 //! single message leaves the unit idle half of the time. Two messages whose rounds alternate fill
@@ -14,7 +14,9 @@ mod rounds;
 #[cfg(test)]
 mod tests;
 
-use crate::hash::Sha256d;
+use sha2::{Digest as _, Sha256};
+
+use crate::hash::{Sha256d, sha256};
 
 /// A message in pieces, which are hashed as if they stood one behind the other.
 pub type Message<'a> = [&'a [u8]; 3];
@@ -26,19 +28,33 @@ pub fn sha256d_each<'a>(
 ) {
     #[cfg(target_arch = "x86_64")]
     if rounds::is_available() {
-        return lanes::sha256d_each(messages, sink);
+        return lanes::hash_each(messages, true, sink);
     }
-    portable_each(messages, &mut sink);
+    portable_each(messages, true, &mut sink);
+}
+
+/// Hashes each message once with SHA-256 and hands its index and hash to `sink`, in any order.
+pub fn sha256_each<'a>(
+    messages: impl Iterator<Item = Message<'a>>,
+    mut sink: impl FnMut(usize, [u8; 32]),
+) {
+    #[cfg(target_arch = "x86_64")]
+    if rounds::is_available() {
+        return lanes::hash_each(messages, false, sink);
+    }
+    portable_each(messages, false, &mut sink);
 }
 
 fn portable_each<'a>(
     messages: impl Iterator<Item = Message<'a>>,
+    is_double: bool,
     sink: &mut impl FnMut(usize, [u8; 32]),
 ) {
     for (index, pieces) in messages.enumerate() {
-        let mut hasher = Sha256d::new();
+        let mut hasher = Sha256::new();
         pieces.iter().for_each(|piece| hasher.update(piece));
-        sink(index, hasher.finalize());
+        let hash: [u8; 32] = hasher.finalize().into();
+        sink(index, if is_double { sha256(&hash) } else { hash });
     }
 }
 

@@ -1,25 +1,37 @@
 use proptest::prelude::*;
 use sha2::{Digest as _, Sha256};
 
-use super::{Message, sha256d_each, sha256d_pairs};
+use super::{Message, sha256_each, sha256d_each, sha256d_pairs};
+
+fn single(pieces: Message<'_>) -> [u8; 32] {
+    Sha256::digest(pieces.concat()).into()
+}
 
 fn reference(pieces: Message<'_>) -> [u8; 32] {
-    Sha256::digest(Sha256::digest(pieces.concat())).into()
+    Sha256::digest(single(pieces)).into()
 }
 
 fn assert_like_sha2(messages: &[Message<'_>]) {
-    for portable in [false, true] {
+    for (portable, is_double) in [(false, false), (false, true), (true, false), (true, true)] {
         let mut hashes = vec![None; messages.len()];
         let mut sink = |index: usize, hash| {
             assert_eq!(hashes[index].replace(hash), None, "each index comes once");
         };
-        if portable {
-            super::portable_each(messages.iter().copied(), &mut sink);
-        } else {
-            sha256d_each(messages.iter().copied(), sink);
+        let each = messages.iter().copied();
+        match (portable, is_double) {
+            (true, _) => super::portable_each(each, is_double, &mut sink),
+            (false, true) => sha256d_each(each, sink),
+            (false, false) => sha256_each(each, sink),
         }
-        let expected: Vec<_> = messages.iter().map(|it| Some(reference(*it))).collect();
-        assert_eq!(hashes, expected, "portable: {portable}");
+        let expected = messages.iter().map(|it| match is_double {
+            true => Some(reference(*it)),
+            false => Some(single(*it)),
+        });
+        let expected: Vec<_> = expected.collect();
+        assert_eq!(
+            hashes, expected,
+            "portable: {portable}, double: {is_double}"
+        );
     }
 }
 

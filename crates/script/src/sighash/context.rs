@@ -185,6 +185,23 @@ impl fmt::Debug for SharedHashes {
     }
 }
 
+impl SharedHashes {
+    /// Sets the hashes of BIP341, unless they are there.
+    pub(super) fn set_parts(&self, parts: Parts) {
+        self.parts.get_or_init(|| parts);
+    }
+
+    /// Sets the hashes of BIP143, unless they are there.
+    pub(super) fn set_double_parts(&self, parts: Parts) {
+        self.double.get_or_init(|| parts);
+    }
+
+    /// Sets the hashes over what is spent, unless they are there.
+    pub(super) fn set_spent(&self, spent: Spent) {
+        self.spent.get_or_init(|| spent);
+    }
+}
+
 impl Parts {
     fn of(tx: &Transaction) -> Self {
         let mut prevouts = Sha256::new();

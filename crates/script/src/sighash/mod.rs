@@ -2,12 +2,14 @@
 
 mod context;
 mod legacy;
+mod many;
 mod segwit_v0;
 mod spent;
 mod taproot;
 
 pub use context::{SharedHashes, SpendContext};
 pub use legacy::legacy_sighash;
+pub use many::{Sharing, share_hashes};
 pub use segwit_v0::segwit_v0_sighash;
 pub use spent::SpentOutputs;
 pub use taproot::{LeafPosition, TaprootSpend, annex_hash, taproot_sighash};

@@ -14,7 +14,7 @@ use synod_node_core::{Durability, Node, Placement, PreparedBlock};
 use synod_primitives::{Block, BlockHash, Header};
 use synod_store::Maintenance;
 use tokio::task::{JoinError, JoinHandle};
-use tokio::time::MissedTickBehavior;
+use tokio::time::{Interval, MissedTickBehavior};
 
 use crate::app::open_node;
 use crate::config::NodeConfig;
@@ -29,8 +29,13 @@ pub(super) const BATCH_BLOCKS: usize = 256;
 /// Bytes of blocks held in memory because their parent comes later in the file; past it
 /// they are read again in another pass.
 const MAX_HELD_BYTES: usize = 256 << 20;
+/// About so many bytes of blocks leave one coin.
+const BYTES_PER_COIN: u64 = 200;
 /// How often the database's log is moved into the database.
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(10);
+/// How often the database's log is written back to the disk meanwhile: at the end nobody waits for
+/// more than what was written since, nor for what other programs have left to be written.
+const WRITE_BACK_EVERY: Duration = Duration::from_millis(100);
 
 /// Imports a file or a directory of `blk*.dat`.
 ///
@@ -45,6 +50,7 @@ pub async fn run(config: NodeConfig, file: &Path) -> Result<ImportReport> {
     node.chain_mut().trust_stored_chain();
     let work = tokio::task::spawn_blocking(move || {
         let mut import = Import::new(node);
+        import.expect(files.total_bytes());
         import.all(&files)?;
         Ok::<_, anyhow::Error>((import.report(), import.node))
     });
@@ -63,18 +69,30 @@ async fn checkpoint_while<T>(
     maintenance: &mut Maintenance,
     mut work: JoinHandle<T>,
 ) -> Result<T, JoinError> {
-    let mut ticks = tokio::time::interval(CHECKPOINT_EVERY);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    ticks.tick().await;
+    let mut checkpoints = ticks(CHECKPOINT_EVERY);
+    let mut write_backs = ticks(WRITE_BACK_EVERY);
+    checkpoints.tick().await;
     loop {
         tokio::select! {
             done = &mut work => return done,
-            _ = ticks.tick() => {}
-        }
-        if let Err(error) = maintenance.checkpoint().await {
-            tracing::warn!(%error, "the database's log was not moved");
+            _ = checkpoints.tick() => {
+                if let Err(error) = maintenance.checkpoint().await {
+                    tracing::warn!(%error, "the database's log was not moved");
+                }
+            }
+            _ = write_backs.tick() => {
+                if let Err(error) = maintenance.write_back().await {
+                    tracing::warn!(%error, "the database's log was not written back");
+                }
+            }
         }
     }
+}
+
+fn ticks(every: Duration) -> Interval {
+    let mut ticks = tokio::time::interval(every);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks
 }
 
 struct Import {
@@ -143,6 +161,12 @@ impl Import {
         }
     }
 
+    /// Makes room for the coins of so many bytes of blocks.
+    fn expect(&mut self, bytes: u64) {
+        let coins = usize::try_from(bytes / BYTES_PER_COIN).unwrap_or(usize::MAX);
+        self.node.chain_mut().expect_coins(coins);
+    }
+
     /// Reads all files, again while blocks were passed over and something was gained.
     fn all(&mut self, files: &BlockFiles) -> Result<()> {
         loop {
@@ -155,10 +179,12 @@ impl Import {
             self.held.clear();
             self.held_bytes = 0;
         }
+        let verified = self.started.elapsed();
         self.node.sync()?;
         self.finished = Some(self.started.elapsed());
         tracing::info!(
             cpu_seconds = (cpu_time() - self.cpu_before).as_secs_f64(),
+            verified_seconds = verified.as_secs_f64(),
             "all blocks are on the disk; writing the coins"
         );
         self.progress.end();
