@@ -8,6 +8,7 @@
 //! May depend on primitives and on `std::io`; must never know rules, storage or the order
 //! that blocks belong in: that is the importer's business.
 
+mod buffers;
 mod files;
 mod scan;
 mod write;

@@ -5,6 +5,7 @@ use std::io::{self, Read};
 use bytes::Bytes;
 use synod_primitives::Block;
 
+use crate::buffers::Buffers;
 use crate::{FRAME_HEADER_SIZE, MAGIC, MAX_BLOCK_SIZE, MIN_BLOCK_SIZE, XorKey};
 
 /// How many bytes are read at once.
@@ -48,6 +49,7 @@ pub struct Scanner<R> {
     position: usize,
     is_ended: bool,
     chunk_size: usize,
+    buffers: Buffers,
     report: Report,
 }
 
@@ -66,6 +68,7 @@ impl<R: Read> Scanner<R> {
             position: 0,
             is_ended: false,
             chunk_size,
+            buffers: Buffers::default(),
             report: Report::default(),
         }
     }
@@ -91,7 +94,7 @@ impl<R: Read> Scanner<R> {
             let start = self.position + FRAME_HEADER_SIZE;
             // In a buffer of its own: all slices of a buffer count their owners in one place, which
             // threads that work on different blocks would take from one another.
-            let raw = Bytes::copy_from_slice(&self.chunk[start..start + length]);
+            let raw = self.buffers.copy(&self.chunk[start..start + length]);
             if !self.is_followed_well(frame) && Block::decode(&raw).is_err() {
                 self.skip(1);
                 continue;

@@ -2,8 +2,8 @@
 //!
 //! While the threads of the pool verify the scripts of one block, the chain connects the next ones
 //! as if it were valid, so that no thread waits at the border of two blocks. Nobody outside sees
-//! such a tip: before a call of the chain returns, and before anything is written of the active
-//! chain, all verdicts are there. When a block turns out invalid, it and all above it are taken off
+//! such a tip: before a call of the chain returns, all verdicts are there ([`crate::Row`] holds the
+//! node meanwhile), and of the active chain only what is verified is written. When a block turns out invalid, it and all above it are taken off
 //! the coins again, and the chain stands where it would have stood without running ahead.
 
 use std::collections::VecDeque;
@@ -24,16 +24,53 @@ pub(crate) const MAX_AHEAD_BLOCKS: usize = 4;
 #[derive(Default)]
 pub(crate) struct Ahead {
     blocks: VecDeque<AheadBlock>,
+    /// How many blocks the tip ever ran ahead of.
+    pushed: u64,
 }
 
 struct AheadBlock {
     id: EntryId,
+    hash: BlockHash,
+    /// Of the block and its undo data.
+    bytes: usize,
     scripts: PendingScripts,
 }
 
 impl Ahead {
-    pub(crate) fn push(&mut self, id: EntryId, scripts: PendingScripts) {
-        self.blocks.push_back(AheadBlock { id, scripts });
+    pub(crate) fn push(
+        &mut self,
+        id: EntryId,
+        hash: BlockHash,
+        bytes: usize,
+        scripts: PendingScripts,
+    ) {
+        self.pushed += 1;
+        self.blocks.push_back(AheadBlock {
+            id,
+            hash,
+            bytes,
+            scripts,
+        });
+    }
+
+    /// Returns the bytes of the blocks that have no verdict, and of their undo data.
+    pub(crate) fn bytes(&self) -> usize {
+        self.blocks.iter().map(|block| block.bytes).sum()
+    }
+
+    /// Returns how many blocks were ever pushed.
+    pub(crate) fn pushed(&self) -> u64 {
+        self.pushed
+    }
+
+    /// Returns how many of them have their verdict.
+    pub(crate) fn settled(&self) -> u64 {
+        self.pushed - self.blocks.len() as u64
+    }
+
+    /// Returns the lowest block that has no verdict.
+    pub(crate) fn lowest(&self) -> Option<(EntryId, BlockHash)> {
+        self.blocks.front().map(|block| (block.id, block.hash))
     }
 
     pub(crate) fn is_empty(&self) -> bool {

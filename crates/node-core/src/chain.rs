@@ -386,7 +386,10 @@ impl Chain {
         self.tell_connected(stored, stake);
         if !was_valid {
             match pending {
-                Some(pending) => self.ahead.push(id, pending),
+                Some(pending) => {
+                    let bytes = block.block().size() + undo.len();
+                    self.ahead.push(id, hash, bytes, pending);
+                }
                 None => self.tree.set_status(id, Status::Valid),
             }
             self.work.dirty.insert(id);
@@ -407,20 +410,42 @@ impl Chain {
         self.storage.commit(batch)
     }
 
+    /// Takes what is to be written; what came since the lowest block whose scripts are not
+    /// verified stays, since nothing above an invalid block is stored.
     fn take_unwritten(&mut self) -> Result<Batch, StorageError> {
         let proofs = self.proofs_of_dirty()?;
-        let dirty = std::mem::take(&mut self.work.dirty);
-        self.work.bytes = 0;
+        let mut dirty = std::mem::take(&mut self.work.dirty);
+        let mut blocks = std::mem::take(&mut self.work.blocks);
+        let mut undo = std::mem::take(&mut self.work.undo);
+        if let Some((_, lowest)) = self.ahead.lowest() {
+            self.work.blocks = split_off(&mut blocks, lowest);
+            self.work.undo = split_off(&mut undo, lowest);
+            let stays = |id: &EntryId| {
+                let hash = self.tree.entry(*id).record.hash;
+                let mut waiting = self.work.blocks.iter().chain(&self.work.undo);
+                waiting.any(|(at, _)| *at == hash)
+            };
+            self.work.dirty = dirty.extract_if(.., stays).collect();
+        }
+        let waiting = self.work.blocks.iter().chain(&self.work.undo);
+        self.work.bytes = waiting.map(|(_, raw)| raw.len()).sum();
         Ok(Batch {
             headers: dirty
                 .iter()
                 .map(|id| self.tree.entry(*id).record.clone())
                 .collect(),
             proofs,
-            blocks: std::mem::take(&mut self.work.blocks),
-            undo: std::mem::take(&mut self.work.undo),
+            blocks,
+            undo,
             ..Batch::default()
         })
+    }
+
+    /// Returns the last block of the active chain whose scripts are verified.
+    fn verified_tip(&self) -> EntryId {
+        let lowest = self.ahead.lowest();
+        let below = lowest.and_then(|(id, _)| self.tree.entry(id).parent);
+        below.unwrap_or_else(|| self.tree.tip())
     }
 
     /// Gathers the proofs of headers that are about to be written: a row is always written
@@ -449,14 +474,17 @@ impl Chain {
         Ok(proofs)
     }
 
-    /// Makes everything durable and returns how the active chain changed since the last
-    /// commit.
+    /// Makes everything durable that is verified and returns how the active chain changed since
+    /// the last commit.
     ///
     /// # Errors
     /// Storage failed; the chain must then be opened again, unless it was full: then
     /// [`Chain::settle`] goes on from here.
     pub(crate) fn commit(&mut self, durability: Durability) -> Result<TipChange, StorageError> {
-        debug_assert!(self.ahead.is_empty(), "what is not verified is not written");
+        if self.coins.is_over(self.settings.coins_cache_bytes) {
+            // Correctness: coins are only written as they are at a block that is verified.
+            self.settle_ahead()?;
+        }
         // Correctness: nothing is taken out of the work while an earlier batch waits for room,
         // so at most one batch ever waits.
         self.storage.retry()?;
@@ -481,7 +509,7 @@ impl Chain {
         if !batch.is_empty() || durability == Durability::Synced {
             self.storage.commit(batch)?;
         }
-        let tip = self.tree.tip();
+        let tip = self.verified_tip();
         self.work.stored_tip = Some(tip);
         self.unknown_rules = self.signals.unknown_after(&self.tree, tip);
         Ok(change)
@@ -501,6 +529,10 @@ impl Chain {
     }
 
     pub(crate) fn take_coins(&mut self) -> CoinsFlush {
+        debug_assert!(
+            self.ahead.is_empty(),
+            "the coins are those of a verified block"
+        );
         let tip = self.tree.entry(self.tree.tip()).record.hash;
         let flush = self.coins.take_flush();
         self.coins.evict_clean(self.settings.coins_cache_bytes);
@@ -513,7 +545,7 @@ impl Chain {
     }
 
     fn change_since_commit(&self) -> TipChange {
-        let tip = self.tree.tip();
+        let tip = self.verified_tip();
         let before = self.work.stored_tip.unwrap_or(tip);
         let fork = self.tree.fork_point(before);
         let hash = |id: &EntryId| self.tree.entry(*id).record.hash;
@@ -551,4 +583,10 @@ impl Chain {
             }),
         }
     }
+}
+
+/// Splits off what came since the block with this hash, itself included.
+fn split_off(waiting: &mut Vec<(BlockHash, Bytes)>, hash: BlockHash) -> Vec<(BlockHash, Bytes)> {
+    let position = waiting.iter().position(|(at, _)| *at == hash);
+    position.map_or_else(Vec::new, |position| waiting.split_off(position))
 }

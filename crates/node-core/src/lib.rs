@@ -27,6 +27,7 @@ mod prune;
 mod recent;
 mod recheck;
 mod refused;
+mod row;
 mod storage;
 mod submit;
 mod template;
@@ -50,6 +51,7 @@ pub use open::engine_of;
 pub use prepared::PreparedBlock;
 pub use proposal::Unsealed;
 pub use prune::MIN_BLOCKS_KEPT;
+pub use row::Row;
 pub use storage::{
     Batch, ChainChange, CoinsFlush, Durability, HeaderRecord, Status, Storage, StorageError, Stored,
 };

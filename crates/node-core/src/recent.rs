@@ -8,7 +8,7 @@ use synod_ledger::ContextualBlock;
 use synod_primitives::{Block, BlockHash};
 
 /// The most bytes of decoded blocks held, as encoded; the oldest leave first.
-pub(crate) const MAX_RECENT_BYTES: usize = 8 << 20;
+pub(crate) const MAX_RECENT_BYTES: usize = 12 << 20;
 /// The most decoded blocks held.
 pub(crate) const MAX_RECENT_BLOCKS: usize = 1024;
 

@@ -35,30 +35,48 @@ impl Chain {
         durability: Durability,
         cache: &dyn SignatureCache,
     ) -> Result<Submission, StorageError> {
-        self.agreement.now = Millis::from_seconds(now);
         let mut steps = Vec::new();
         for block in blocks {
-            match self.take_in(block, now, cache) {
-                Ok(step) => steps.push(step),
-                Err(error) => {
-                    // Nobody may see a tip whose scripts are not verified.
-                    self.settle_ahead()?;
-                    return Err(error);
-                }
-            }
+            steps.push(self.take_in_row(block, now, cache)?);
         }
         self.activate_best(cache)?;
         let change = self.commit(durability)?;
-        let verdicts = steps.into_iter().map(|step| match step {
-            Ok(Step::Settled(accepted)) => Ok(accepted),
-            Ok(Step::Stored(id)) => self.verdict(id),
-            Ok(Step::StoredAhead { id, was_known }) => self.verdict_ahead(id, was_known),
-            Err(refusal) => Err(refusal),
-        });
+        let verdicts = steps.into_iter().map(|step| self.verdict_of(step));
         Ok(Submission {
             verdicts: verdicts.collect(),
             change,
         })
+    }
+
+    /// Takes in one block of several; the tip may run ahead afterwards.
+    ///
+    /// # Errors
+    /// Storage failed; then the tip does not run ahead.
+    pub(crate) fn take_in_row(
+        &mut self,
+        block: PreparedBlock,
+        now: u64,
+        cache: &dyn SignatureCache,
+    ) -> Result<Taken, StorageError> {
+        self.agreement.now = Millis::from_seconds(now);
+        match self.take_in(block, now, cache) {
+            Ok(step) => Ok(Taken(step)),
+            Err(error) => {
+                // Nobody may see a tip whose scripts are not verified.
+                self.settle_ahead()?;
+                Err(error)
+            }
+        }
+    }
+
+    /// Says what became of a block that was taken in, once the tip has settled.
+    pub(crate) fn verdict_of(&self, taken: Taken) -> Result<Accepted, Refusal> {
+        match taken.0 {
+            Ok(Step::Settled(accepted)) => Ok(accepted),
+            Ok(Step::Stored(id)) => self.verdict(id),
+            Ok(Step::StoredAhead { id, was_known }) => self.verdict_ahead(id, was_known),
+            Err(refusal) => Err(refusal),
+        }
     }
 
     /// Takes in a block that was made here, on the tip, without making it durable.
@@ -68,14 +86,9 @@ impl Chain {
         now: u64,
         cache: &dyn SignatureCache,
     ) -> Result<Result<Accepted, Refusal>, StorageError> {
-        self.agreement.now = Millis::from_seconds(now);
-        let taken = self.take_in(PreparedBlock::made(block), now, cache)?;
+        let taken = self.take_in_row(PreparedBlock::made(block), now, cache)?;
         self.activate_best(cache)?;
-        Ok(match taken {
-            Ok(Step::Settled(accepted)) => Ok(accepted),
-            Ok(Step::Stored(id) | Step::StoredAhead { id, .. }) => self.verdict(id),
-            Err(refusal) => Err(refusal),
-        })
+        Ok(self.verdict_of(taken))
     }
 
     fn take_in(
@@ -276,6 +289,9 @@ impl Chain {
         }
     }
 }
+
+/// A block that was taken in and may have no verdict yet.
+pub(crate) struct Taken(Result<Step, Refusal>);
 
 enum Step {
     Settled(Accepted),

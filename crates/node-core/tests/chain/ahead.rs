@@ -226,3 +226,76 @@ fn of_two_invalid_blocks_in_one_call_the_lower_one_is_the_cause() {
     assert_eq!(said(&verdicts), expected);
     assert_eq!(node.view().hash, blocks[0].hash());
 }
+
+#[test]
+fn a_row_gives_each_block_its_verdict_in_order_and_writes_only_what_is_verified() {
+    let disk = Disk::default();
+    let (mut node, blocks, payment) = node_and_blocks(&disk);
+    let branch = invalid_branch(&blocks, &payment);
+    let mut source = open(&Disk::of(disk.lock().clone()));
+    let bad = branch[1].hash();
+    // Enough blocks for commits within the row, on both sides of an invalid branch.
+    let mut row_blocks: Vec<Block> = branch.clone();
+    row_blocks.extend(blocks[1..].iter().cloned());
+    for block in &blocks {
+        assert_eq!(submit(&mut source, block).as_deref(), Ok("active"));
+    }
+    row_blocks.extend(mine_many(&mut source, 3, 600));
+    disk.history.lock().expect("no panic").clear();
+
+    let mut verdicts = Vec::new();
+    let mut row = node.row();
+    for block in &row_blocks {
+        let prepared = synod_node_core::PreparedBlock::check(block.raw());
+        verdicts.extend(row.push(prepared, NOW).expect("storage works"));
+    }
+    assert!(
+        !verdicts.is_empty(),
+        "verdicts come before the end of the row"
+    );
+    verdicts.extend(row.finish(NOW).expect("storage works"));
+    node.sync().expect("storage works");
+
+    let verdicts: Vec<_> = verdicts
+        .into_iter()
+        .map(|verdict| verdict.map(|it| format!("{:?}", it.placement)))
+        .collect();
+    let mut expected = vec![accepted(), refused(INVALID, None)];
+    expected.resize(BLOCKS, refused("bad-prevblk", Some(bad)));
+    expected.resize(row_blocks.len(), accepted());
+    assert_eq!(said(&verdicts), expected);
+    assert_eq!(node.view(), source.view());
+    let history = disk.history.lock().expect("no panic").clone();
+    assert!(history.len() > 2, "{} commits", history.len());
+    for mut storage in history {
+        let stored = storage.load().expect("memory");
+        for hash in &stored.active[1..] {
+            let record = stored.headers.iter().find(|it| it.hash == *hash);
+            assert_eq!(record.expect("its header").status, Status::Valid);
+            assert!(storage.load_block(*hash).expect("memory").is_some());
+            assert!(storage.load_undo(*hash).expect("memory").is_some());
+        }
+        for block in &branch[2..] {
+            assert_eq!(storage.load_block(block.hash()).expect("memory"), None);
+        }
+    }
+}
+
+#[test]
+fn a_row_that_is_dropped_leaves_a_verified_tip() {
+    let disk = Disk::default();
+    let (mut node, blocks, payment) = node_and_blocks(&disk);
+    let branch = invalid_branch(&blocks, &payment);
+    let mut row = node.row();
+    for block in &branch[..3] {
+        let prepared = synod_node_core::PreparedBlock::check(block.raw());
+        row.push(prepared, NOW).expect("storage works");
+    }
+    drop(row);
+    assert_eq!(node.view().hash, blocks[0].hash());
+    assert!(
+        submit_all(&mut node, &blocks[1..])
+            .iter()
+            .all(Result::is_ok)
+    );
+}

@@ -27,6 +27,10 @@ enum Outputs<'tx> {
 }
 
 /// What the signature hashes share.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a context lives on the stack of who verifies, and a box would cost more than its hashes"
+)]
 enum Hashes<'tx> {
     Own(SharedHashes),
     Borrowed(&'tx SharedHashes),

@@ -1,6 +1,6 @@
 //! `synod-node import`: blocks from Core's files, with full script checks.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::io::{IsTerminal as _, Write as _};
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -10,7 +10,7 @@ use bytes::Bytes;
 use synod_api::HashHex;
 use synod_api::import::ImportReport;
 use synod_blockfile::BlockFiles;
-use synod_node_core::{Durability, Node, Placement, PreparedBlock};
+use synod_node_core::{Accepted, Node, Placement, PreparedBlock, Refusal, Row};
 use synod_primitives::{Block, BlockHash, Header};
 use synod_store::Maintenance;
 use tokio::task::{JoinError, JoinHandle};
@@ -19,13 +19,12 @@ use tokio::time::{Interval, MissedTickBehavior};
 use crate::app::open_node;
 use crate::config::NodeConfig;
 use crate::state::clock;
-use crate::tools::prepare::{Batch, Preparation};
+use crate::tools::prepare::{Preparation, Prepared};
 
-/// Bytes of blocks that are submitted together. Their successors, as many bytes, are prepared
-/// meanwhile.
-pub(super) const BATCH_BYTES: usize = 4 << 20;
-/// Blocks that are submitted together.
-pub(super) const BATCH_BLOCKS: usize = 256;
+/// Bytes of blocks that are prepared ahead of the one that is taken in.
+pub(super) const PREPARED_BYTES: usize = 4 << 20;
+/// The most blocks that are prepared ahead.
+pub(super) const PREPARED_BLOCKS: usize = 256;
 /// Bytes of blocks held in memory because their parent comes later in the file; past it
 /// they are read again in another pass.
 const MAX_HELD_BYTES: usize = 256 << 20;
@@ -48,12 +47,7 @@ pub async fn run(config: NodeConfig, file: &Path) -> Result<ImportReport> {
     let (mut node, reader, mut maintenance) = open_node(&config, &spec).await?;
     // Whoever imports a file trusts it.
     node.chain_mut().trust_stored_chain();
-    let work = tokio::task::spawn_blocking(move || {
-        let mut import = Import::new(node);
-        import.expect(files.total_bytes());
-        import.all(&files)?;
-        Ok::<_, anyhow::Error>((import.report(), import.node))
-    });
+    let work = tokio::task::spawn_blocking(move || import(node, &files));
     let (report, node) = checkpoint_while(&mut maintenance, work)
         .await
         .context("importing")??;
@@ -95,18 +89,54 @@ fn ticks(every: Duration) -> Interval {
     ticks
 }
 
-struct Import {
-    node: Node,
-    preparation: Preparation,
+/// Imports all files; gives the node back.
+fn import(mut node: Node, files: &BlockFiles) -> Result<(ImportReport, Node)> {
+    let clock = Stopwatch::start();
+    let expected = usize::try_from(files.total_bytes() / BYTES_PER_COIN).unwrap_or(usize::MAX);
+    node.chain_mut().expect_coins(expected);
+    let preparation = Preparation::of(&node);
+    let counts = Import::new(node.row(), preparation).all(files)?;
+    node.sync()?;
+    let elapsed = clock.started.elapsed();
+    tracing::info!(
+        cpu_seconds = (cpu_time() - clock.cpu_before).as_secs_f64(),
+        "all blocks are on the disk; writing the coins"
+    );
+    // The next start has no block to replay then. Nothing that was promised waits for it.
+    node.flush()?;
+    if counts.refused > 0 {
+        tracing::warn!(
+            blocks = counts.refused,
+            "blocks that break rules were skipped"
+        );
+    }
+    let report = counts.report(&node, elapsed);
+    Ok((report, node))
+}
+
+/// When the import started.
+struct Stopwatch {
     started: Instant,
-    /// The CPU time that the process had used at the start.
+    /// The CPU time that the process had used by then.
     cpu_before: Duration,
-    /// The time from the start until all blocks were on the disk.
-    finished: Option<Duration>,
-    /// Blocks that are being prepared and are submitted next.
-    next: Batch,
-    /// Blocks that follow those.
-    after: Batch,
+}
+
+impl Stopwatch {
+    fn start() -> Self {
+        Self {
+            started: Instant::now(),
+            cpu_before: cpu_time(),
+        }
+    }
+}
+
+struct Import<'n> {
+    row: Row<'n>,
+    preparation: Preparation,
+    /// Blocks that are being prepared and are taken in next.
+    prepared: Prepared,
+    /// What the blocks hold whose verdicts are not there yet, oldest first.
+    unjudged: VecDeque<Counts>,
     /// Blocks by the parent that they wait for.
     held: HashMap<BlockHash, Vec<Bytes>>,
     held_bytes: usize,
@@ -141,18 +171,30 @@ impl Counts {
         self.transactions += other.transactions;
         self.inputs += other.inputs;
     }
+
+    fn report(&self, node: &Node, elapsed: Duration) -> ImportReport {
+        let seconds = elapsed.as_secs_f64();
+        let view = node.view();
+        ImportReport {
+            blocks: self.blocks,
+            transactions: self.transactions,
+            inputs: self.inputs,
+            seconds,
+            inputs_per_second: self.inputs as f64 / seconds.max(f64::EPSILON),
+            peak_rss_bytes: peak_rss_bytes(),
+            height: view.height.0,
+            best_block_hash: HashHex::from_internal(view.hash.to_bytes()),
+        }
+    }
 }
 
-impl Import {
-    fn new(node: Node) -> Self {
+impl<'n> Import<'n> {
+    fn new(row: Row<'n>, preparation: Preparation) -> Self {
         Self {
-            preparation: Preparation::of(&node),
-            node,
-            started: Instant::now(),
-            cpu_before: cpu_time(),
-            finished: None,
-            next: Batch::default(),
-            after: Batch::default(),
+            row,
+            preparation,
+            prepared: Prepared::default(),
+            unjudged: VecDeque::new(),
             held: HashMap::new(),
             held_bytes: 0,
             skipped: false,
@@ -161,42 +203,22 @@ impl Import {
         }
     }
 
-    /// Makes room for the coins of so many bytes of blocks.
-    fn expect(&mut self, bytes: u64) {
-        let coins = usize::try_from(bytes / BYTES_PER_COIN).unwrap_or(usize::MAX);
-        self.node.chain_mut().expect_coins(coins);
-    }
-
     /// Reads all files, again while blocks were passed over and something was gained.
-    fn all(&mut self, files: &BlockFiles) -> Result<()> {
+    fn all(mut self, files: &BlockFiles) -> Result<Counts> {
         loop {
-            let before = self.counts.blocks;
+            let before = self.counts.blocks + self.unjudged.len() as u64;
             self.skipped = false;
             self.pass(files)?;
-            if !self.skipped || self.counts.blocks == before {
+            if !self.skipped || self.counts.blocks + self.unjudged.len() as u64 == before {
                 break;
             }
             self.held.clear();
             self.held_bytes = 0;
         }
-        let verified = self.started.elapsed();
-        self.node.sync()?;
-        self.finished = Some(self.started.elapsed());
-        tracing::info!(
-            cpu_seconds = (cpu_time() - self.cpu_before).as_secs_f64(),
-            verified_seconds = verified.as_secs_f64(),
-            "all blocks are on the disk; writing the coins"
-        );
+        let verdicts = self.row.finish(clock())?;
+        judge(&mut self.unjudged, &mut self.counts, verdicts);
         self.progress.end();
-        // The next start has no block to replay then. Nothing that was promised waits for it.
-        self.node.flush()?;
-        if self.counts.refused > 0 {
-            tracing::warn!(
-                blocks = self.counts.refused,
-                "blocks that break rules were skipped"
-            );
-        }
-        Ok(())
+        Ok(self.counts)
     }
 
     fn pass(&mut self, files: &BlockFiles) -> Result<()> {
@@ -204,14 +226,16 @@ impl Import {
         let mut blocks = files.clone().read();
         while let Some(block) = blocks.next() {
             self.take(block?.raw)?;
-            let height = self.node.view().height.0;
-            self.progress.show(blocks.position(), total, height);
+            self.progress.show(blocks.position(), total, || {
+                let tree = self.row.chain().tree();
+                tree.entry(tree.tip()).record.height.0
+            });
         }
-        self.submit()?;
-        self.submit()
+        while self.submit_next()? {}
+        Ok(())
     }
 
-    /// Puts a block into the batch, with those that waited for it, or holds it.
+    /// Has a block prepared, with those that waited for it, or holds it.
     fn take(&mut self, raw: Bytes) -> Result<()> {
         let Some(header) = header_of(&raw) else {
             bail!("a frame shorter than a header")
@@ -231,70 +255,59 @@ impl Import {
         }
         let mut ready = vec![(hash, raw)];
         while let Some((hash, raw)) = ready.pop() {
-            self.after
-                .push(hash, raw.len(), self.preparation.prepare(raw));
+            let size = raw.len();
+            self.prepared
+                .push(hash, size, self.preparation.prepare(raw));
             for child in self.held.remove(&hash).unwrap_or_default() {
                 self.held_bytes -= child.len();
                 if let Some(header) = header_of(&child) {
                     ready.push((header.block_hash(), child));
                 }
             }
-            if self.after.is_full() {
-                self.submit()?;
+            while self.prepared.is_full() {
+                self.submit_next()?;
             }
         }
         Ok(())
     }
 
     fn knows(&self, hash: BlockHash) -> bool {
-        let tree = self.node.chain().tree();
-        self.next.known.contains(&hash)
-            || self.after.known.contains(&hash)
+        let tree = self.row.chain().tree();
+        self.prepared.contains(&hash)
             || tree
                 .find(hash)
                 .is_some_and(|id| tree.entry(id).record.status.has_block())
     }
 
-    /// Submits the older of the two batches; the younger is prepared meanwhile.
-    fn submit(&mut self) -> Result<()> {
-        let after = std::mem::take(&mut self.after);
-        let batch = std::mem::replace(&mut self.next, after);
-        let mut sizes = Vec::with_capacity(batch.blocks.len());
-        let mut blocks = batch.blocks.into_iter().map(|pending| {
-            let block = pending.wait();
-            sizes.push(Counts::of(&block));
-            block
-        });
-        let verdicts = self
-            .node
-            .submit_prepared(&mut blocks, clock(), Durability::Deferred)?;
-        drop(self.node.take_events());
-        for (size, verdict) in sizes.iter().zip(verdicts) {
-            match verdict {
-                Ok(accepted) if accepted.placement != Placement::Duplicate => self.counts.add(size),
-                Ok(_) => {}
-                Err(refusal) => {
-                    self.counts.refused += 1;
-                    tracing::warn!(%refusal, "a block was refused");
-                }
-            }
-        }
-        Ok(())
+    /// Takes in the oldest block that was prepared; says whether there was one.
+    fn submit_next(&mut self) -> Result<bool> {
+        let Some(pending) = self.prepared.pop() else {
+            return Ok(false);
+        };
+        let block = pending.wait();
+        self.unjudged.push_back(Counts::of(&block));
+        let verdicts = self.row.push(block, clock())?;
+        drop(self.row.take_events());
+        judge(&mut self.unjudged, &mut self.counts, verdicts);
+        Ok(true)
     }
+}
 
-    fn report(&self) -> ImportReport {
-        let elapsed = self.finished.unwrap_or_else(|| self.started.elapsed());
-        let seconds = elapsed.as_secs_f64();
-        let view = self.node.view();
-        ImportReport {
-            blocks: self.counts.blocks,
-            transactions: self.counts.transactions,
-            inputs: self.counts.inputs,
-            seconds,
-            inputs_per_second: self.counts.inputs as f64 / seconds.max(f64::EPSILON),
-            peak_rss_bytes: peak_rss_bytes(),
-            height: view.height.0,
-            best_block_hash: HashHex::from_internal(view.hash.to_bytes()),
+/// Counts the blocks whose verdicts have come.
+fn judge(
+    unjudged: &mut VecDeque<Counts>,
+    counts: &mut Counts,
+    verdicts: Vec<Result<Accepted, Refusal>>,
+) {
+    for verdict in verdicts {
+        let size = unjudged.pop_front().unwrap_or_default();
+        match verdict {
+            Ok(accepted) if accepted.placement != Placement::Duplicate => counts.add(&size),
+            Ok(_) => {}
+            Err(refusal) => {
+                counts.refused += 1;
+                tracing::warn!(%refusal, "a block was refused");
+            }
         }
     }
 }
@@ -329,7 +342,7 @@ impl Progress {
     const EVERY: Duration = Duration::from_millis(200);
     const WIDTH: u64 = 30;
 
-    fn show(&mut self, position: u64, total: u64, height: u32) {
+    fn show(&mut self, position: u64, total: u64, height: impl FnOnce() -> u32) {
         let is_due = self.shown.is_none_or(|at| at.elapsed() >= Self::EVERY);
         if !is_due || !std::io::stderr().is_terminal() {
             return;
@@ -340,6 +353,7 @@ impl Progress {
             .map(|i| if i < done { '#' } else { '.' })
             .collect();
         let percent = position * 100 / total.max(1);
+        let height = height();
         eprint!("\r[{bar}] {percent:>3} %  height {height}");
         let _ = std::io::stderr().flush();
     }

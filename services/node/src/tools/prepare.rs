@@ -1,7 +1,7 @@
 //! Blocks that are decoded and checked by themselves on the threads that check scripts, while the
 //! chain is busy with those before them.
 
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver};
 
@@ -9,7 +9,7 @@ use bytes::Bytes;
 use synod_node_core::{Node, PreparedBlock};
 use synod_primitives::BlockHash;
 
-use super::import::{BATCH_BLOCKS, BATCH_BYTES};
+use super::import::{PREPARED_BLOCKS, PREPARED_BYTES};
 
 /// Where blocks are prepared.
 pub(crate) enum Preparation {
@@ -64,23 +64,35 @@ impl Pending {
     }
 }
 
-/// Blocks that are submitted together, parents before children.
+/// Blocks that are or will be prepared and are taken in next, parents before children.
 #[derive(Default)]
-pub(super) struct Batch {
-    pub(super) blocks: Vec<Pending>,
+pub(super) struct Prepared {
+    blocks: VecDeque<(BlockHash, usize, Pending)>,
     bytes: usize,
-    pub(super) known: HashSet<BlockHash>,
+    hashes: HashSet<BlockHash>,
 }
 
-impl Batch {
+impl Prepared {
     pub(super) fn push(&mut self, hash: BlockHash, size: usize, block: Pending) {
-        self.known.insert(hash);
+        self.hashes.insert(hash);
         self.bytes += size;
-        self.blocks.push(block);
+        self.blocks.push_back((hash, size, block));
     }
 
-    /// Says whether the batch has reached a limit.
+    /// Takes the oldest.
+    pub(super) fn pop(&mut self) -> Option<Pending> {
+        let (hash, size, block) = self.blocks.pop_front()?;
+        self.hashes.remove(&hash);
+        self.bytes -= size;
+        Some(block)
+    }
+
+    pub(super) fn contains(&self, hash: &BlockHash) -> bool {
+        self.hashes.contains(hash)
+    }
+
+    /// Says whether no further block is to be prepared before one is taken.
     pub(super) fn is_full(&self) -> bool {
-        self.bytes >= BATCH_BYTES || self.blocks.len() >= BATCH_BLOCKS
+        self.bytes >= PREPARED_BYTES || self.blocks.len() >= PREPARED_BLOCKS
     }
 }

@@ -1,0 +1,113 @@
+//! A long row of blocks, as in bulk imports.
+
+use std::collections::VecDeque;
+
+use crate::chain::Chain;
+use crate::event::Event;
+use crate::node::{Node, read};
+use crate::prepared::PreparedBlock;
+use crate::storage::{Durability, StorageError};
+use crate::submit::Taken;
+use crate::verdict::{Accepted, Refusal};
+
+/// Bytes of blocks and undo data that are written together.
+const COMMIT_BYTES: usize = 4 << 20;
+/// The most blocks that are written together.
+const COMMIT_BLOCKS: usize = 256;
+
+/// Takes in blocks one after the other, without waiting between them: while the scripts of some
+/// still run, the next ones are connected, and those before are written.
+///
+/// It holds the node, since the tip runs ahead of the scripts between two calls. What is written is
+/// durable with the next synced commit. Dropping it waits for the scripts and writes nothing more.
+pub struct Row<'n> {
+    node: &'n mut Node,
+    /// Blocks without verdict, oldest first, each with the number of blocks that the tip had run
+    /// ahead of when it was taken in.
+    taken: VecDeque<(u64, Taken)>,
+}
+
+impl Node {
+    /// Starts a row of blocks.
+    pub fn row(&mut self) -> Row<'_> {
+        Row {
+            node: self,
+            taken: VecDeque::new(),
+        }
+    }
+}
+
+impl Row<'_> {
+    /// Borrows the chain, for its tree.
+    #[must_use]
+    pub fn chain(&self) -> &Chain {
+        self.node.chain()
+    }
+
+    /// Takes in a block; returns the verdicts that are there by now, in the order of the blocks.
+    ///
+    /// # Errors
+    /// Storage failed; the node must then be opened again.
+    pub fn push(
+        &mut self,
+        block: PreparedBlock,
+        now: u64,
+    ) -> Result<Vec<Result<Accepted, Refusal>>, StorageError> {
+        let taken = {
+            let mempool = read(&self.node.mempool);
+            self.node.chain.take_in_row(block, now, &*mempool)?
+        };
+        self.taken
+            .push_back((self.node.chain.ahead.pushed(), taken));
+        let work = &self.node.chain.work;
+        if work.bytes > COMMIT_BYTES + self.node.chain.ahead.bytes()
+            || self.taken.len() > COMMIT_BLOCKS
+        {
+            self.commit(now)?;
+            return Ok(self.take_verdicts());
+        }
+        Ok(Vec::new())
+    }
+
+    /// Takes what happened since the last time, oldest first.
+    pub fn take_events(&mut self) -> Vec<Event> {
+        self.node.take_events()
+    }
+
+    /// Waits for all verdicts, writes the rest and returns the verdicts that were not returned yet.
+    ///
+    /// # Errors
+    /// Storage failed; the node must then be opened again.
+    pub fn finish(mut self, now: u64) -> Result<Vec<Result<Accepted, Refusal>>, StorageError> {
+        {
+            let mempool = read(&self.node.mempool);
+            self.node.chain.activate_best(&*mempool)?;
+        }
+        self.commit(now)?;
+        Ok(self.take_verdicts())
+    }
+
+    fn commit(&mut self, now: u64) -> Result<(), StorageError> {
+        let change = self.node.chain.commit(Durability::Deferred)?;
+        self.node.follow(&change, now)
+    }
+
+    /// Correctness: a block has its verdict when everything has that the tip ran ahead of when the
+    /// block came.
+    fn take_verdicts(&mut self) -> Vec<Result<Accepted, Refusal>> {
+        let settled = self.node.chain.ahead.settled();
+        let has_verdict = |(pushed, _): &(u64, Taken)| *pushed <= settled;
+        let count = self.taken.iter().take_while(|it| has_verdict(it)).count();
+        let taken = self.taken.drain(..count);
+        taken
+            .map(|(_, taken)| self.node.chain.verdict_of(taken))
+            .collect()
+    }
+}
+
+impl Drop for Row<'_> {
+    fn drop(&mut self) {
+        // A failure is met again by whoever uses the node next.
+        let _ = self.node.chain.settle_ahead();
+    }
+}
