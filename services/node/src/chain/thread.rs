@@ -122,6 +122,7 @@ struct Publisher {
 
 impl ChainThread {
     fn run(mut self, mut inbox: mpsc::Receiver<Request>) -> Result<(), StorageError> {
+        self.runtime.start(&mut self.node)?;
         self.publish()?;
         let mut has_more = false;
         loop {

@@ -92,7 +92,7 @@ impl Duties {
             return Accused::Known;
         }
         let bonds = node.chain().engine().bonds_of(&key.delegate_hash());
-        if bonds.is_empty() {
+        if bonds.is_empty() && !self.offences.is_leaving(&key.delegate_hash()) {
             return Accused::Baseless;
         }
         if !self.offences.add(key, evidence) {

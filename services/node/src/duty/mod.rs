@@ -7,6 +7,7 @@
 mod board;
 mod bootstrap;
 mod hear;
+mod leaving;
 mod offences;
 mod runtime;
 mod spread;

@@ -10,6 +10,8 @@ use synod_primitives::encode::write_var_bytes;
 use synod_primitives::{Amount, Block, Height, OutPoint, Reader, Script, Transaction, Txid};
 use synod_seal::{DelegateHash, Evidence, SealKey, StakeProgram};
 
+use super::leaving::Leaving;
+
 /// The name of the record that keeps evidence over a start.
 pub const EVIDENCE_RECORD: &str = "evidence";
 /// The most keys that one block reports.
@@ -40,6 +42,7 @@ struct Inner {
     pieces: BTreeMap<SealKey, Piece>,
     count: u64,
     is_unsaved: bool,
+    leaving: Leaving,
 }
 
 impl Offences {
@@ -102,7 +105,9 @@ impl Offences {
         let mut open = self.all();
         open.reverse();
         let reports = open.iter().filter_map(|piece| {
-            let stake = stake_of(&piece.key.delegate_hash());
+            let delegate = piece.key.delegate_hash();
+            let mut stake = stake_of(&delegate);
+            stake.extend(self.lock().leaving.of(&delegate));
             report_transaction(&stake, &piece.evidence, reward.clone(), rules)
         });
         reports.take(MAX_REPORTS_PER_BLOCK).collect()
@@ -110,6 +115,7 @@ impl Offences {
 
     /// Looks for evidence in a block that was connected.
     pub(super) fn connect(&self, block: &Block, height: Height) {
+        self.lock().leaving.connect(block, height);
         for transaction in block.transactions().iter().skip(1) {
             for evidence in reported_by(transaction) {
                 if let Some(key) = self.judge(&evidence) {
@@ -120,9 +126,22 @@ impl Offences {
         }
     }
 
+    /// Says whether a delegate has stake on its way out, which can still be slashed.
+    #[must_use]
+    pub fn is_leaving(&self, delegate: &DelegateHash) -> bool {
+        !self.lock().leaving.of(delegate).is_empty()
+    }
+
+    /// Forgets what was spent in blocks that are final.
+    pub(super) fn prune(&self, fixed: Height) {
+        self.lock().leaving.prune(fixed);
+    }
+
     /// Forgets that blocks from a height on carried evidence.
     pub(super) fn disconnect(&self, height: Height) {
-        for piece in self.lock().pieces.values_mut() {
+        let mut inner = self.lock();
+        inner.leaving.disconnect(height);
+        for piece in inner.pieces.values_mut() {
             if piece.included.is_some_and(|(at, _)| at >= height) {
                 piece.included = None;
             }

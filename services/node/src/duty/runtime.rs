@@ -7,7 +7,7 @@ use synod_api::{HashHex, HexBytes};
 use synod_engine::{Input, Millis, Output, Proposal, TimerId};
 use synod_ledger::StakeRules;
 use synod_node_core::{Durability, Event, Node, StorageError};
-use synod_primitives::{Block, Script, Transaction};
+use synod_primitives::{Block, Height, Script, Transaction};
 use synod_seal::{Checkpoint, SealKey, VoteLink};
 use tokio::sync::watch;
 
@@ -15,6 +15,8 @@ use super::Duties;
 use super::offences::EVIDENCE_RECORD;
 use super::spread::{Outgoing, encode_engine};
 
+/// The most blocks that a start looks back for stake on its way out: at most a few seconds.
+const MAX_BLOCKS_LOOKED_BACK: u32 = 4096;
 /// The most timers of an engine.
 const MAX_TIMERS: usize = 64;
 /// The most rounds of outputs that follow from each other after one request; what is left is
@@ -41,6 +43,32 @@ impl Runtime {
             timers: BTreeMap::new(),
             due,
         }
+    }
+
+    /// Looks for stake on its way out, and for evidence, in the last blocks of the chain, as far
+    /// back as stake unbonds.
+    ///
+    /// # Errors
+    /// Storage failed.
+    pub fn start(&mut self, node: &mut Node) -> Result<(), StorageError> {
+        let Some(rules) = &self.rules else {
+            return Ok(());
+        };
+        let back = rules.unbonding_blocks.min(MAX_BLOCKS_LOOKED_BACK);
+        let tip = node.view().height.0;
+        let pruned = node.chain().pruned_below().0;
+        let first = tip.saturating_sub(back).max(pruned).max(1);
+        for height in (first..=tip).map(Height) {
+            let tree = node.chain().tree();
+            let record = tree.active_at(height).map(|it| &tree.entry(it).record);
+            // A node that started from a snapshot lacks the blocks below it.
+            let there = record.filter(|it| it.status.has_block());
+            if let Some(hash) = there.map(|it| it.hash) {
+                let block = node.chain_mut().block(hash)?;
+                self.duties.offences.connect(&block, height);
+            }
+        }
+        Ok(())
     }
 
     /// Fires the timers that are due, and lets the engine know when keys ask no more.
@@ -208,6 +236,7 @@ impl Runtime {
                     let block = node.chain_mut().block(*hash)?;
                     self.duties.offences.connect(&block, *height);
                 }
+                Event::Finalized { height, .. } => self.duties.offences.prune(*height),
                 Event::BlockDisconnected { height, .. } => {
                     has_moved = true;
                     self.duties.offences.disconnect(*height);

@@ -1,7 +1,7 @@
 //! Networks in this process: nodes, validators, and a clock that stands still.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use k256::schnorr::SigningKey;
@@ -68,9 +68,14 @@ impl World {
 
     /// Starts a node with the bootstrap.
     pub(crate) async fn node(&self, name: &str) -> TestNode {
+        self.node_with_peers(name, Vec::new()).await
+    }
+
+    /// Starts a node with the bootstrap that speaks to peers.
+    pub(crate) async fn node_with_peers(&self, name: &str, peers: Vec<String>) -> TestNode {
         let data = self.folder.path().join(name);
         std::fs::create_dir_all(&data).expect("a folder");
-        let node = TestNode::start(data, &self.file).await;
+        let node = TestNode::start(data, &self.file, peers).await;
         let key = sealing_key(BOOTSTRAP_KEY).public();
         let sealed = node.chain.run(move |node, now| {
             let signing = SigningKey::from_slice(&[BOOTSTRAP_KEY; 32]).expect("a secret");
@@ -85,6 +90,11 @@ impl World {
             .expect("runs")
             .expect("the bootstrap is sealed");
         node
+    }
+
+    /// Returns a path in the network's folder.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
     }
 
     /// Starts a validator with one key.
@@ -132,13 +142,41 @@ pub(crate) fn delegate(number: u8) -> KeyHashHex {
     KeyHashHex::from_bytes(sealing_key(number).public().delegate_hash().0)
 }
 
+/// The number of the key that blocks pay to.
+const PAYOUT: u8 = 7;
+
 pub(crate) fn payout() -> Script {
-    template::p2wpkh(&[7; 20])
+    script_of(PAYOUT)
 }
 
 pub(crate) fn payout_address() -> String {
-    let address = Address::from_script(payout().as_bytes()).expect("it has an address");
+    address_of(&payout())
+}
+
+fn script_of(number: u8) -> Script {
+    template::p2wpkh(&[number; 20])
+}
+
+fn address_of(script: &Script) -> String {
+    let address = Address::from_script(script.as_bytes()).expect("it has an address");
     address.format(Prefixes::Regtest)
+}
+
+/// Opens a signer with one key in a folder, which may be there from before.
+pub(crate) async fn local_signer(spec: &ChainSpec, data: &Path, number: u8) -> LocalSigner {
+    let is_known = data.exists();
+    std::fs::create_dir_all(data).expect("a folder");
+    let paths = ProtectionPaths::of_data(data);
+    let options = ProtectionOptions::default();
+    let protection = Protection::open(&paths, spec.chain_id().0, options).await;
+    let protection = protection.expect("opens");
+    let key = sealing_key(number);
+    if !is_known {
+        let registered = protection.register(&key.public()).await;
+        registered.expect("registered");
+    }
+    let signer = LocalSigner::new(vec![key], protection).await;
+    signer.expect("protected")
 }
 
 /// A node on a port of its own.
@@ -155,11 +193,12 @@ pub(crate) struct TestNode {
 }
 
 impl TestNode {
-    async fn start(data: PathBuf, file: &std::path::Path) -> Self {
+    async fn start(data: PathBuf, file: &Path, peer: Vec<String>) -> Self {
         let config = NodeConfig {
             network: file.to_str().expect("a path").to_owned(),
             dev: true,
             threads: Some(1),
+            peer,
             ..NodeConfig::new(data.clone())
         };
         let opened = app::open(&config).await.expect("the node opens");
@@ -196,7 +235,7 @@ impl TestNode {
     /// Stops the node and starts it again on what it has; on another port.
     pub(crate) async fn restart(self) -> Self {
         let (data, file) = self.stop().await;
-        Self::start(data, &file).await
+        Self::start(data, &file, Vec::new()).await
     }
 
     pub(crate) async fn tip(&self) -> (u32, HashHex) {
@@ -247,23 +286,17 @@ pub(crate) struct Validator {
 
 impl Validator {
     async fn start(spec: &ChainSpec, data: PathBuf, number: u8, nodes: &[&TestNode]) -> Self {
-        let is_known = data.exists();
-        std::fs::create_dir_all(&data).expect("a folder");
-        let paths = ProtectionPaths::of_data(&data);
-        let options = ProtectionOptions::default();
-        let protection = Protection::open(&paths, spec.chain_id().0, options).await;
-        let protection = protection.expect("opens");
-        let key = sealing_key(number);
-        if !is_known {
-            let registered = protection.register(&key.public()).await;
-            registered.expect("registered");
-        }
-        let signer = LocalSigner::new(vec![key], protection).await;
-        let signer = Signer::Local(signer.expect("protected"));
-        Self::with_signer(signer, number, nodes).await
+        let signer = Signer::Local(local_signer(spec, &data, number).await);
+        Self::paying(signer, number, nodes, PAYOUT).await
     }
 
-    pub(crate) async fn with_signer(signer: Signer, number: u8, nodes: &[&TestNode]) -> Self {
+    /// Starts a validator whose blocks pay to the key of this number.
+    pub(crate) async fn paying(
+        signer: Signer,
+        number: u8,
+        nodes: &[&TestNode],
+        payout: u8,
+    ) -> Self {
         let nodes = nodes.iter().map(|node| NodeEndpoint {
             url: node.url.clone(),
             token: Some(node.token.clone()),
@@ -271,7 +304,7 @@ impl Validator {
         let token = Token::generate().expect("randomness");
         let mut config = ValidatorConfig::new(nodes.collect(), signer, token);
         config.watch_slots = Some(0);
-        config.payout = Some(payout_address());
+        config.payout = Some(address_of(&script_of(payout)));
         config.clock = Clock::from_wall(clock_ms);
         let listener = bind(SocketAddr::from(([127, 0, 0, 1], 0)))
             .await
@@ -279,12 +312,15 @@ impl Validator {
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let shutdown = Shutdown::new();
         let task = tokio::spawn(synod_validator::run(config, listener, shutdown.clone()));
-        Self {
+        let validator = Self {
             client: ValidatorClient::new(&url).expect("a root"),
             number,
             shutdown,
             task,
-        }
+        };
+        // A slot that begins before its key has asked stays empty.
+        until("a node", async || validator.status().await.node.is_some()).await;
+        validator
     }
 
     pub(crate) fn delegate(&self) -> KeyHashHex {

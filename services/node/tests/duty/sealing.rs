@@ -78,7 +78,6 @@ async fn a_node_that_starts_again_goes_on_with_the_slots_that_follow() {
     let after = node.client.finality_status().await.expect("finality");
     assert_eq!(after.finalized, before.finalized);
     let validator = world.validator(1, &[&node]).await;
-    until("duties", async || validator.status().await.node.is_some()).await;
     live(7..=12, &[&node], &[&validator]).await;
     assert_eq!(node.tip().await.0, BOOTSTRAP + 12);
     begin_slot(13);

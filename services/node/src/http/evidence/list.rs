@@ -1,5 +1,7 @@
 //! `GET /v1/evidence`.
 
+use std::sync::Arc;
+
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
@@ -32,12 +34,13 @@ pub(crate) async fn list_evidence(
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     clockwork(&state)?;
-    let pieces = state.duties.offences.all();
+    let offences = Arc::clone(&state.duties.offences);
     let pieces = state.chain.look(move |node, _| {
         let engine = node.chain().engine();
-        let pieces = pieces.into_iter().map(|piece| {
-            let bonds = engine.bonds_of(&piece.key.delegate_hash());
-            (piece, bonds.is_empty())
+        let pieces = offences.all().into_iter().map(|piece| {
+            let delegate = piece.key.delegate_hash();
+            let is_bare = engine.bonds_of(&delegate).is_empty();
+            (piece, is_bare && !offences.is_leaving(&delegate))
         });
         Ok(pieces.collect::<Vec<_>>())
     });

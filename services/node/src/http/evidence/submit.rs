@@ -59,7 +59,8 @@ async fn answer(
     let bonds = state
         .chain
         .look(move |node, _| Ok(node.chain().engine().bonds_of(&hash)));
-    let is_bare = bonds.await.map_err(error::unavailable)?.is_empty();
+    let bonds = bonds.await.map_err(error::unavailable)?;
+    let is_bare = bonds.is_empty() && !state.duties.offences.is_leaving(&hash);
     let piece = state.duties.offences.find(guilty);
     Ok(SubmittedEvidence {
         key: key(guilty),
