@@ -1,9 +1,12 @@
 //! Chains to measure with: deterministic, valid under regtest's rules, of a known number of
 //! signatures.
 //!
-//! May depend on the ledger and what lies below it, and on block files. No product depends on
+//! Networks whose nodes agree in three ways, on a clock of their own ([`agree`]).
+//!
+//! May depend on the core crates and on block files. No product depends on
 //! this crate: it signs, and its keys are known to everybody.
 
+pub mod agree;
 mod block;
 mod chain;
 mod coin;

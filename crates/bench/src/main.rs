@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use clap::{Parser, Subcommand};
-use synod_bench::{Kind, Plan, build};
+use synod_bench::{Kind, Plan, agree, build};
 use synod_blockfile::BlockFileWriter;
 
 /// Chains to measure with, and bare figures.
@@ -47,6 +47,22 @@ enum Command {
         #[arg(long, default_value_t = 5)]
         rounds: usize,
     },
+    /// Play the same payments under proof of work, proof of stake and delegated stake, and tell how
+    /// long they take to be in a block and to be final. Nothing depends on the machine.
+    Agree {
+        /// Nodes; each has a key, or a share of the work.
+        #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u8).range(2..=21))]
+        nodes: u8,
+        /// Payments, two a second.
+        #[arg(long, default_value_t = 300, value_parser = clap::value_parser!(u32).range(1..=2000))]
+        payments: u32,
+        /// Runs of each engine, whose payments are told together.
+        #[arg(long, default_value_t = 5)]
+        seeds: u64,
+        /// The longest way of a message in milliseconds; the shortest is a tenth of it.
+        #[arg(long, default_value_t = 100)]
+        delay_ms: u64,
+    },
     /// Measure the Merkle root of 2,500 leaves beside sha2.
     Merkle {
         /// Rounds, of which the best and the median are told.
@@ -61,6 +77,20 @@ fn main() -> Result<()> {
         Command::Verifier { threads, rounds } => figures::verifier(threads, rounds),
         Command::Connect { file, rounds } => figures::connect(&file, rounds),
         Command::Merkle { rounds } => figures::merkle(rounds),
+        Command::Agree {
+            nodes,
+            payments,
+            seeds,
+            delay_ms,
+        } => {
+            let plan = agree::Plan {
+                nodes,
+                payments,
+                delay_ms: delay_ms.max(10),
+            };
+            print!("{}", agree::compare(&plan, 1..=seeds.max(1))?);
+            Ok(())
+        }
     }
 }
 

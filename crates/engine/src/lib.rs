@@ -39,7 +39,8 @@
 //!
 //! Records are small values under keys; writing a key again replaces its record. After a start
 //! the first input is [`Input::Restart`] with all records; then the node connects, one by one,
-//! the blocks of the active chain above [`Engine::stands_at`].
+//! the blocks of the active chain above [`Engine::stands_at`]. So that these are few the node
+//! keeps [`Engine::state_at_final`] now and then.
 //!
 //! # To write an engine
 //!
@@ -71,6 +72,9 @@ pub use time::Millis;
 use bytes::Bytes;
 use synod_primitives::{Block, CompactTarget, Header, Height, OutPoint, Work};
 use synod_seal::{DelegateHash, StakeCoin, Vote};
+
+/// The record of [`Engine::state_at_final`]; no engine writes it by itself.
+pub const STATE_RECORD: RecordKey = RecordKey(u64::MAX);
 
 /// A way to agree on one chain.
 ///
@@ -197,6 +201,16 @@ pub trait Engine: Send + Sync {
     /// Says whether a vote was taken in and still matters.
     fn has_vote(&self, _vote: &Vote) -> bool {
         false
+    }
+
+    /// Returns the engine's state at its last final block, so that a start can go on from there
+    /// without the blocks up to it: as the value of the record [`STATE_RECORD`] among those of
+    /// [`Input::Restart`]. What it cannot read it ignores, and stands at the genesis block.
+    ///
+    /// `None` where nothing is final yet, or the engine does not ask for connected blocks. This
+    /// may cost as much as all stake that there is; it is asked for now and then.
+    fn state_at_final(&self) -> Option<(FinalBlock, Bytes)> {
+        None
     }
 
     /// Takes in what happened at `now` and returns what the node is to do, in order.

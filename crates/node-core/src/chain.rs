@@ -493,6 +493,7 @@ impl Chain {
         let mut batch = self.take_unwritten()?;
         batch.durability = durability;
         batch.engine = self.agreement.take_unwritten();
+        batch.engine_state = self.take_due_state();
         if !change.is_empty() || self.work.stored_tip.is_none() {
             let fork = self
                 .tree
@@ -522,8 +523,10 @@ impl Chain {
     pub fn flush(&mut self) -> Result<(), StorageError> {
         self.commit(Durability::Deferred)?;
         let coins = Some(self.take_coins());
+        let engine_state = self.take_state();
         self.storage.commit(Batch {
             coins,
+            engine_state,
             ..Batch::default()
         })
     }

@@ -29,6 +29,8 @@ pub(crate) struct Agreement {
     /// What the engine asks of others, oldest first.
     outputs: Vec<Output>,
     memory: EngineMemory,
+    /// The block whose state storage has, or is about to have.
+    pub(crate) state_at: Height,
     /// The memory is not as storage has it.
     is_unwritten: bool,
     /// What was written since the last synced commit was promised to be on the disk.
@@ -189,19 +191,24 @@ impl Chain {
         change.unwrap_or_default()
     }
 
-    /// Starts the engine on what storage has: its records, then every stored block and the
-    /// active chain above the block that it stands at.
-    pub(crate) fn start_engine(&mut self, memory: Option<&Bytes>) -> Result<(), StorageError> {
+    /// Starts the engine on what storage has: its records and its state at a final block.
+    pub(crate) fn start_engine(
+        &mut self,
+        memory: Option<&Bytes>,
+        state: Option<&Bytes>,
+    ) -> Result<(), StorageError> {
         if let Some(bytes) = memory {
             let damaged = || StorageError::Corrupt("the engine's records".to_owned());
             self.agreement.memory = EngineMemory::decode(bytes).ok_or_else(damaged)?;
         }
-        let records = self.agreement.memory.records();
+        let mut records = self.agreement.memory.records();
+        records.extend(self.state_record(state));
         self.tell(Input::Restart { records });
         Ok(())
     }
 
-    /// Tells a started engine of the blocks that storage has.
+    /// Tells a started engine of the blocks that storage has: every stored block and the active
+    /// chain above the block that it stands at.
     pub(crate) fn replay_to_engine(&mut self) -> Result<(), StorageError> {
         let Some(stands_at) = self.engine.stands_at() else {
             return Ok(());

@@ -13,6 +13,7 @@ mod chain;
 mod checks;
 mod coins;
 mod engine_memory;
+mod engine_state;
 mod event;
 mod extend;
 mod feed;
@@ -39,6 +40,7 @@ mod verdict;
 mod waiting;
 
 pub use chain::{Chain, ChainSettings, MAX_UNCOMMITTED_BYTES, TipChange};
+pub use engine_state::STATE_INTERVAL;
 pub use event::Event;
 pub use feed::MAX_WAITING_OUTPUTS;
 pub use header_sync::{

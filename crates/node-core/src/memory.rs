@@ -18,6 +18,7 @@ pub struct MemoryStorage {
     coins: BTreeMap<OutPoint, Coin>,
     coins_tip: Option<BlockHash>,
     engine: Option<Bytes>,
+    engine_state: Option<Bytes>,
     commits: u64,
     pruned_below: Height,
 }
@@ -51,6 +52,7 @@ impl Storage for MemoryStorage {
             active: self.active.clone(),
             coins_tip: self.coins_tip,
             engine: self.engine.clone(),
+            engine_state: self.engine_state.clone(),
             pruned_below: self.pruned_below,
         })
     }
@@ -101,6 +103,9 @@ impl Storage for MemoryStorage {
         }
         if batch.engine.is_some() {
             self.engine = batch.engine;
+        }
+        if batch.engine_state.is_some() {
+            self.engine_state = batch.engine_state;
         }
         Ok(())
     }

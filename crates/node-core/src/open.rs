@@ -88,7 +88,7 @@ impl Chain {
             signals: SignalCounts::default(),
             unknown_rules: UnknownRules::default(),
         };
-        chain.start_engine(stored.engine.as_ref())?;
+        chain.start_engine(stored.engine.as_ref(), stored.engine_state.as_ref())?;
         let coins_tip = stored.coins_tip.unwrap_or(genesis.hash());
         chain.bring_coins_from(coins_tip)?;
         chain.replay_to_engine()?;

@@ -26,7 +26,18 @@ impl Chain {
     pub fn prune(&mut self, limit: u32) -> Result<bool, StorageError> {
         let tip = self.tree.entry(self.tree.tip()).record.height;
         let bound = Height((tip.0 + 1).saturating_sub(MIN_BLOCKS_KEPT));
-        let below = Height(self.pruned_below.0.saturating_add(limit)).min(bound);
+        let mut below = Height(self.pruned_below.0.saturating_add(limit)).min(bound);
+        if below <= self.pruned_below {
+            return Ok(false);
+        }
+        // Correctness: a start gives the engine the blocks above its kept state, and what is not
+        // final may leave the chain.
+        if self.engine_needs_from().is_some_and(|from| from < below) {
+            self.flush()?;
+            below = self
+                .engine_needs_from()
+                .map_or(below, |from| from.min(below));
+        }
         if below <= self.pruned_below {
             return Ok(false);
         }

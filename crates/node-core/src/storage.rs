@@ -105,6 +105,8 @@ pub struct Batch {
     pub coins: Option<CoinsFlush>,
     /// What the engine must not forget, instead of what it was before.
     pub engine: Option<Bytes>,
+    /// The engine's state at a final block, instead of the one before.
+    pub engine_state: Option<Bytes>,
     /// When the call may return.
     pub durability: Durability,
 }
@@ -119,6 +121,7 @@ impl Batch {
             && self.chain.is_none()
             && self.coins.is_none()
             && self.engine.is_none()
+            && self.engine_state.is_none()
     }
 }
 
@@ -133,6 +136,8 @@ pub struct Stored {
     pub coins_tip: Option<BlockHash>,
     /// What the engine must not forget, as it was written last.
     pub engine: Option<Bytes>,
+    /// The engine's state at a final block, as it was written last.
+    pub engine_state: Option<Bytes>,
     /// Blocks and undo data below this height may have been removed.
     pub pruned_below: Height,
 }

@@ -39,6 +39,7 @@ mod seal;
 mod sealed_header;
 mod section;
 mod stake;
+mod stake_codec;
 mod vote;
 mod wire;
 

@@ -69,9 +69,9 @@ pub struct StakeMismatch(pub OutPoint);
 /// All bonded outputs at one block.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct StakeTable {
-    coins: BTreeMap<OutPoint, StakeCoin>,
+    pub(crate) coins: BTreeMap<OutPoint, StakeCoin>,
     /// How many blocks have proven each delegate guilty.
-    guilty: BTreeMap<DelegateHash, u32>,
+    pub(crate) guilty: BTreeMap<DelegateHash, u32>,
 }
 
 impl StakeTable {

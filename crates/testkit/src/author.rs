@@ -7,7 +7,7 @@ use synod_node_core::{
     ChainSettings, Durability, FoundWork, MemoryStorage, Node, Placement, Refusal, Settings,
 };
 use synod_primitives::{Block, Height, Script};
-use synod_seal::{Mode, Seal, Sections, Slot};
+use synod_seal::{Mode, Seal, SealKey, Sections, Slot, Vote, VoteLink};
 
 use crate::signer::{Signer, bootstrap_signer};
 
@@ -16,7 +16,7 @@ use crate::signer::{Signer, bootstrap_signer};
 pub struct Author {
     /// The chain's spec.
     pub spec: ChainSpec,
-    payout: u8,
+    payout: Script,
     signers: Vec<Signer>,
 }
 
@@ -69,7 +69,7 @@ impl Author {
     pub fn new(spec: ChainSpec, seeds: &[u8]) -> Self {
         Self {
             spec,
-            payout: 1,
+            payout: free(1),
             signers: seeds.iter().map(|seed| Signer::new(*seed)).collect(),
         }
     }
@@ -77,7 +77,20 @@ impl Author {
     /// Pays to another script, so that its blocks differ from another author's in one slot.
     #[must_use]
     pub fn paying(self, payout: u8) -> Self {
+        self.paying_to(free(payout))
+    }
+
+    /// Pays to a script.
+    #[must_use]
+    pub fn paying_to(self, payout: Script) -> Self {
         Self { payout, ..self }
+    }
+
+    /// Signs a vote; `None` when the key is another's.
+    #[must_use]
+    pub fn vote(&self, key: SealKey, link: VoteLink) -> Option<Vote> {
+        let signer = self.signers.iter().find(|it| it.public() == key)?;
+        Some(signer.vote(link, &self.spec.chain_id().0))
     }
 
     /// Returns when a slot begins, in seconds since 1970; slot 0 is the bootstrap's end.
@@ -99,7 +112,7 @@ impl Author {
     /// Returns the block on the node's tip without its seal.
     #[must_use]
     pub fn template(&self, node: &Node, time: Option<u32>, now: u64) -> Block {
-        let template = node.template(free(self.payout), now);
+        let template = node.template(self.payout.clone(), now);
         template.assemble(&FoundWork {
             extra_nonce: [0; 8],
             time: time.unwrap_or(template.time),
@@ -178,9 +191,7 @@ impl Author {
                         }));
                     }
                     Output::SignVote { key, link } => {
-                        let signer = self.signers.iter().find(|it| it.public() == key);
-                        let vote = signer.map(|it| it.vote(link, &self.spec.chain_id().0));
-                        inputs.extend(vote.map(Input::Voted));
+                        inputs.extend(self.vote(key, link).map(Input::Voted));
                     }
                     Output::CheckBlock(block) => {
                         assert_eq!(submit(node, &block, now), Ok(Placement::Active));

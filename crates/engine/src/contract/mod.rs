@@ -13,9 +13,10 @@ pub use replay::{
     check_determinism, check_disturbed_messages, check_flood, check_restart_at_every_point,
 };
 
+use bytes::Bytes;
 use synod_seal::{SealKey, Slot, VoteLink, contradicts_votes};
 
-use crate::{Engine, FinalBlock, Input, Millis, Output, Record, RecordKey};
+use crate::{Engine, FinalBlock, Input, Millis, Output, Record, RecordKey, STATE_RECORD};
 
 /// Inputs with their times, in order. The first is [`Input::Restart`].
 pub type Script = Vec<(Millis, Input)>;
@@ -87,9 +88,12 @@ impl Promises {
         }
     }
 
-    fn restart(&self) -> Input {
-        Input::Restart {
-            records: self.records.values().cloned().collect(),
-        }
+    fn restart(&self, state: Option<&(FinalBlock, Bytes)>) -> Input {
+        let mut records: Vec<Record> = self.records.values().cloned().collect();
+        records.extend(state.map(|(_, value)| Record {
+            key: STATE_RECORD,
+            value: value.clone(),
+        }));
+        Input::Restart { records }
     }
 }

@@ -27,6 +27,12 @@ pub fn check_determinism(factory: Factory<'_>, script: &Script) {
 /// # Panics
 /// When a promise is broken.
 pub fn check_restart_at_every_point(factory: Factory<'_>, script: &Script) {
+    for with_state in [false, true] {
+        restart_at_every_point(factory, script, with_state);
+    }
+}
+
+fn restart_at_every_point(factory: Factory<'_>, script: &Script, with_state: bool) {
     for stop in 1..script.len() {
         let mut promises = Promises::default();
         let mut engine = factory();
@@ -35,9 +41,13 @@ pub fn check_restart_at_every_point(factory: Factory<'_>, script: &Script) {
         }
         promises.check(&*engine);
         let now = script[stop - 1].0;
+        let state = engine.state_at_final().filter(|_| with_state);
         let mut engine = factory();
-        promises.note(&engine.handle(now, promises.restart()));
+        promises.note(&engine.handle(now, promises.restart(state.as_ref())));
         promises.check(&*engine);
+        if let Some((block, _)) = state {
+            assert_eq!(engine.stands_at(), Some(block), "it goes on from its state");
+        }
         replay_chain(&mut *engine, &script[..stop], now, &mut promises);
         for (now, input) in &script[stop..] {
             promises.note(&engine.handle(*now, input.clone()));

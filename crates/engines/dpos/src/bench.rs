@@ -8,10 +8,11 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use synod_primitives::Height;
+use synod_primitives::{Height, Reader};
 use synod_seal::{DelegateHash, Epoch};
 
 use crate::settings::JailRule;
+use crate::state_record::{put_count, read_delegate, read_height};
 
 /// The most rounds that wait to become final; past it the oldest is never counted.
 pub const MAX_PENDING_ROUNDS: usize = 1024;
@@ -57,6 +58,48 @@ pub(crate) struct Bench {
 }
 
 impl Bench {
+    /// Appends the rounds that wait, and what is known of each delegate.
+    pub(crate) fn encode(&self, out: &mut Vec<u8>) {
+        put_count(out, self.pending.len());
+        for attendance in &self.pending {
+            out.extend_from_slice(&attendance.round.0.to_le_bytes());
+            out.extend_from_slice(&attendance.last.0.to_le_bytes());
+            put_count(out, attendance.turns.len());
+            for (delegate, made) in &attendance.turns {
+                out.extend_from_slice(&delegate.0);
+                out.push(u8::from(*made));
+            }
+        }
+        put_count(out, self.records.len());
+        for (delegate, record) in &self.records {
+            out.extend_from_slice(&delegate.0);
+            record.encode(out);
+        }
+    }
+
+    /// Reads what [`Bench::encode`] wrote.
+    pub(crate) fn decode(reader: &mut Reader<'_>) -> Option<Self> {
+        let mut bench = Self::default();
+        for _ in 0..reader.read_u32().ok()? {
+            let mut attendance = Attendance {
+                round: Epoch(reader.read_u64().ok()?),
+                last: read_height(reader)?,
+                turns: Vec::new(),
+            };
+            for _ in 0..reader.read_u32().ok()? {
+                let delegate = read_delegate(reader)?;
+                let made = reader.read_u8().ok()? != 0;
+                attendance.turns.push((delegate, made));
+            }
+            bench.pending.push_back(Arc::new(attendance));
+        }
+        for _ in 0..reader.read_u32().ok()? {
+            let delegate = read_delegate(reader)?;
+            bench.records.insert(delegate, Diligence::decode(reader)?);
+        }
+        Some(bench)
+    }
+
     /// Takes note of a round that has ended.
     pub(crate) fn attend(&mut self, attendance: Attendance) {
         if self.pending.len() >= MAX_PENDING_ROUNDS {
@@ -114,6 +157,40 @@ impl Bench {
 }
 
 impl Diligence {
+    fn encode(&self, out: &mut Vec<u8>) {
+        put_count(out, self.window.len());
+        out.extend(self.window.iter().map(|made| u8::from(*made)));
+        out.extend_from_slice(&self.made.to_le_bytes());
+        out.extend_from_slice(&self.missed.to_le_bytes());
+        out.push(u8::from(self.jailed.is_some()));
+        if let Some(jailed) = self.jailed {
+            out.extend_from_slice(&jailed.since.0.to_le_bytes());
+            out.extend_from_slice(&jailed.until.0.to_le_bytes());
+        }
+    }
+
+    fn decode(reader: &mut Reader<'_>) -> Option<Self> {
+        let mut window = VecDeque::new();
+        for _ in 0..reader.read_u32().ok()? {
+            window.push_back(reader.read_u8().ok()? != 0);
+        }
+        let made = reader.read_u64().ok()?;
+        let missed = reader.read_u64().ok()?;
+        let jailed = match reader.read_u8().ok()? {
+            0 => None,
+            _ => Some(Jailed {
+                since: read_height(reader)?,
+                until: Epoch(reader.read_u64().ok()?),
+            }),
+        };
+        Some(Self {
+            window,
+            made,
+            missed,
+            jailed,
+        })
+    }
+
     fn count(&mut self, rule: &JailRule, round: Epoch, made: bool, sentence: Jailed) {
         let total = if made {
             &mut self.made

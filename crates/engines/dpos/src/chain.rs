@@ -1,6 +1,7 @@
 //! The active chain, as far as delegated stake is concerned: tally, seats, reveals and votes
 //! at its tip, changed block by block and undone block by block.
 
+mod codec;
 mod seating;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -44,6 +45,7 @@ struct Judged {
     crossed: Option<(Arc<Seating>, Arc<Bench>)>,
 }
 
+#[derive(Clone)]
 struct Undo {
     hash: BlockHash,
     before: FinalBlock,
@@ -55,12 +57,14 @@ struct Undo {
 }
 
 /// What a block that opened a round has replaced.
+#[derive(Clone)]
 struct RoundUndo {
     seating: Option<Arc<Seating>>,
     bench: Arc<Bench>,
     made: Vec<Slot>,
 }
 
+#[derive(Clone)]
 struct SealedUndo {
     votes: VotesUndo,
     delegate: DelegateHash,
@@ -68,6 +72,7 @@ struct SealedUndo {
 }
 
 /// The chain up to the block that was connected last.
+#[derive(Clone)]
 pub(crate) struct ActiveChain {
     settings: Settings,
     tip: FinalBlock,

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use synod_engine::{
     Connected, FinalBlock, HeaderError, Millis, Output, Proposal, RecentTurns, Record, RecordKey,
-    RequestId, StoredBlock, TimerId,
+    RequestId, STATE_RECORD, StoredBlock, TimerId,
 };
 use synod_primitives::{Amount, Block, BlockHash, Header, Height};
 use synod_seal::{Evidence, Mode, Seal, SealKey, SealedHeader, Sections, Slot, find_seal};
@@ -33,12 +33,12 @@ const EARLY_TIMER: TimerId = TimerId(1);
 
 /// Delegated proof of stake under the settings of one chain.
 ///
-/// After a start it takes in the whole active chain again: what counts as stake is never
-/// stored twice.
+/// After a start it goes on from its state at a final block, if the node has kept one, and takes
+/// in the active chain above it; else all of it.
 pub struct DelegatedStake {
     pub(crate) settings: Settings,
     pub(crate) chain: ActiveChain,
-    tree: Tree,
+    pub(crate) tree: Tree,
     duties: Duties,
     pub(crate) finalized: Option<FinalBlock>,
     reported: BTreeSet<SealKey>,
@@ -92,8 +92,14 @@ impl DelegatedStake {
 
     fn restore(&mut self, records: &[Record]) {
         for record in records {
+            if record.key == STATE_RECORD {
+                self.restore_state(&record.value);
+            }
+        }
+        for record in records {
             match record.key {
-                FINAL_RECORD => self.finalized = decode_place(&record.value),
+                // The state may be older than what was final last, never newer.
+                FINAL_RECORD => self.finalized = self.finalized.max(decode_place(&record.value)),
                 RECORD_KEY => {
                     self.duties.restore(&record.value);
                 }

@@ -31,6 +31,7 @@ mod roster;
 mod round;
 mod settings;
 mod standing;
+mod state_record;
 mod tally;
 mod tree;
 mod votes;

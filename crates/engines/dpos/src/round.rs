@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use synod_primitives::{sha256, tagged_hash};
+use synod_primitives::{Reader, sha256, tagged_hash};
 use synod_seal::{DelegateHash, Epoch, Slot};
 
 use crate::settings::Settings;
+use crate::state_record::{put_count, read_delegate};
 
 /// The most seats of a round.
 pub const MAX_SEATS: u32 = 101;
@@ -47,6 +48,37 @@ impl Round {
             seats,
             order,
         }
+    }
+
+    /// Appends number, seats and order.
+    pub(crate) fn encode(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.number.0.to_le_bytes());
+        put_count(out, self.seats.len());
+        for seat in self.seats.iter() {
+            out.extend_from_slice(&seat.delegate.0);
+            out.extend_from_slice(&seat.anchor);
+        }
+        put_count(out, self.order.len());
+        out.extend_from_slice(&self.order);
+    }
+
+    /// Reads what [`Round::encode`] wrote.
+    pub(crate) fn decode(settings: &Settings, reader: &mut Reader<'_>) -> Option<Self> {
+        let number = Epoch(reader.read_u64().ok()?);
+        let mut seats = Vec::new();
+        for _ in 0..reader.read_u32().ok()? {
+            seats.push(Seat {
+                delegate: read_delegate(reader)?,
+                anchor: reader.read_array().ok()?,
+            });
+        }
+        let count = usize::try_from(reader.read_u32().ok()?).ok()?;
+        Some(Self {
+            number,
+            first_slot: settings.first_slot(number),
+            seats: seats.into(),
+            order: reader.read_bytes(count).ok()?.to_vec(),
+        })
     }
 
     /// Returns the round's number.

@@ -127,6 +127,25 @@ impl Tally {
         }
     }
 
+    /// Borrows the outputs that it is made of.
+    pub(crate) fn table(&self) -> &StakeTable {
+        &self.table
+    }
+
+    /// Counts the votes of a table.
+    pub(crate) fn of(table: StakeTable) -> Self {
+        let mut tally = Self::default();
+        let coins: Vec<(OutPoint, StakeCoin)> = table
+            .coins()
+            .map(|(outpoint, coin)| (*outpoint, coin.clone()))
+            .collect();
+        tally.table = table;
+        coins.iter().for_each(|it| tally.put(it));
+        let delegates = coins.iter().map(|(_, coin)| coin.program.delegate);
+        tally.enter_ranking(&delegates.collect());
+        tally
+    }
+
     /// Applies a block's change.
     ///
     /// # Errors

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use synod_engine::{FinalBlock, Millis, StoredBlock};
-use synod_primitives::{BlockHash, Height};
+use synod_primitives::{BlockHash, Height, Reader};
 use synod_seal::{Evidence, Mode, Seal, SealKey, SealedHeader, Slot, Statement, find_seal};
 
 /// The most blocks of one key that a new one is compared with; the oldest are let go.
@@ -77,6 +77,37 @@ impl Tree {
             },
         );
         tree
+    }
+
+    /// Encodes what is known of the root, if it is this block.
+    pub(crate) fn encode_root(&self, block: &FinalBlock) -> Option<[u8; 17]> {
+        let node = self
+            .nodes
+            .get(&block.hash)
+            .filter(|_| self.root == *block)?;
+        let mut out = [0; 17];
+        out[..8].copy_from_slice(&node.slot.0.to_le_bytes());
+        out[8..12].copy_from_slice(&node.time.to_le_bytes());
+        out[12..16].copy_from_slice(&node.prevoted.0.to_le_bytes());
+        out[16] = u8::from(node.in_slot);
+        Some(out)
+    }
+
+    /// Starts at a root of which [`Tree::encode_root`] was kept.
+    pub(crate) fn decode_root(root: FinalBlock, reader: &mut Reader<'_>) -> Option<Self> {
+        let node = Node {
+            parent: BlockHash::ZERO,
+            height: root.height,
+            slot: Slot(reader.read_u64().ok()?),
+            time: reader.read_u32().ok()?,
+            prevoted: Height(reader.read_u32().ok()?),
+            in_slot: reader.read_u8().ok()? != 0,
+        };
+        let mut tree = Self::new(root.hash);
+        tree.root = root;
+        tree.nodes.insert(root.hash, node);
+        tree.by_height = BTreeMap::from([(root.height, BTreeSet::from([root.hash]))]);
+        Some(tree)
     }
 
     pub(crate) fn len(&self) -> usize {

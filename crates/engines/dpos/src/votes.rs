@@ -9,8 +9,10 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use synod_primitives::Height;
+use synod_primitives::{Height, Reader};
 use synod_seal::DelegateHash;
+
+use crate::state_record::{put_count, read_delegate};
 
 /// A block, as far as votes are concerned.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -79,6 +81,59 @@ impl Votes {
             prevoted: base.0,
             last_final: base.0,
         }
+    }
+
+    /// Appends all but the reach, which follows from the settings.
+    pub(crate) fn encode(&self, out: &mut Vec<u8>) {
+        for number in [self.base, self.prevoted, self.last_final] {
+            out.extend_from_slice(&number.to_le_bytes());
+        }
+        put_count(out, self.counts.len());
+        for count in &self.counts {
+            for number in [count.prevotes, count.precommits, count.quorum] {
+                out.extend_from_slice(&number.to_le_bytes());
+            }
+        }
+        put_count(out, self.voters.len());
+        for (delegate, voter) in &self.voters {
+            out.extend_from_slice(&delegate.0);
+            for number in [voter.last, voter.unbroken_above, voter.precommitted] {
+                out.extend_from_slice(&number.to_le_bytes());
+            }
+        }
+    }
+
+    /// Reads what [`Votes::encode`] wrote.
+    pub(crate) fn decode(reach: u32, reader: &mut Reader<'_>) -> Option<Self> {
+        let [base, prevoted, last_final] = read_three(reader)?;
+        let mut counts = VecDeque::new();
+        for _ in 0..reader.read_u32().ok()? {
+            let [prevotes, precommits, quorum] = read_three(reader)?;
+            counts.push_back(Count {
+                prevotes,
+                precommits,
+                quorum,
+            });
+        }
+        let mut voters = BTreeMap::new();
+        for _ in 0..reader.read_u32().ok()? {
+            let delegate = read_delegate(reader)?;
+            let [last, unbroken_above, precommitted] = read_three(reader)?;
+            let voter = Voter {
+                last,
+                unbroken_above,
+                precommitted,
+            };
+            voters.insert(delegate, voter);
+        }
+        Some(Self {
+            reach,
+            base,
+            counts,
+            voters,
+            prevoted,
+            last_final,
+        })
     }
 
     /// Returns the height of the last block.
@@ -213,6 +268,11 @@ impl Votes {
             .find(|(_, count)| is_reached(count))
             .map(|(height, _)| height)
     }
+}
+
+fn read_three(reader: &mut Reader<'_>) -> Option<[u32; 3]> {
+    let mut next = || reader.read_u32().ok();
+    Some([next()?, next()?, next()?])
 }
 
 #[cfg(test)]

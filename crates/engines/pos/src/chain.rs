@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use synod_engine::{Connected, FinalBlock, Output, Record, StoredBlock};
+use synod_engine::{Connected, FinalBlock, Output, Record, STATE_RECORD, StoredBlock};
 use synod_primitives::{BlockHash, Height};
 use synod_seal::{Epoch, Evidence, Seal, SealedHeader, Slot, Statement, find_seal};
 
@@ -19,13 +19,29 @@ impl ProofOfStake {
     /// taken as a reason never to sign.
     pub(crate) fn restart(&mut self, records: &[Record]) -> Vec<Output> {
         for record in records {
+            if record.key == STATE_RECORD {
+                self.restore_state(&record.value);
+            }
+        }
+        for record in records {
             match record.key {
-                FINAL => self.checkpoints.finality = Finality::decode(&record.value),
+                FINAL => self.restore_final(Finality::decode(&record.value)),
                 DUTIES => self.duties.restore(decode_duties(&record.value)),
                 _ => {}
             }
         }
         vec![self.next_tick()]
+    }
+
+    /// The state may be older than what was final last, never newer.
+    fn restore_final(&mut self, finality: Option<Finality>) {
+        let is_newer = |it: &Finality| {
+            let before = self.checkpoints.finality;
+            before.is_none_or(|before| it.epoch >= before.epoch)
+        };
+        if let Some(finality) = finality.filter(is_newer) {
+            self.checkpoints.finality = Some(finality);
+        }
     }
 
     /// Returns the slot of a block: 0 in the bootstrap.

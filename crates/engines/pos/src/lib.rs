@@ -28,6 +28,7 @@ mod roster;
 mod schedule;
 mod snapshot;
 mod state;
+mod state_record;
 mod tree;
 mod votes;
 

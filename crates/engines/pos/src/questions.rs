@@ -171,6 +171,10 @@ impl Engine for ProofOfStake {
         self.votes.iter().any(|it| it == vote)
     }
 
+    fn state_at_final(&self) -> Option<(FinalBlock, Bytes)> {
+        self.encode_state()
+    }
+
     fn handle(&mut self, now: Millis, input: Input) -> Vec<Output> {
         self.now = now;
         match input {

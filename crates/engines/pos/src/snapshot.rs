@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use synod_chainspec::Pos;
-use synod_primitives::{BlockHash, OutPoint, tagged_hash};
+use synod_primitives::{BlockHash, OutPoint, Reader, tagged_hash};
 use synod_seal::{DelegateHash, Epoch, Slot};
 
 use crate::state::ChainState;
+use crate::state_record::read_outpoint;
 
 /// A validator of an epoch.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -64,6 +65,50 @@ impl Snapshot {
             total_weight: validators.iter().map(|it| it.weight).sum(),
             validators,
         }
+    }
+
+    /// Appends the snapshot: block, epoch, seed, the number of validators in 4 bytes, and each.
+    pub(crate) fn encode(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(self.at.as_bytes());
+        out.extend_from_slice(&self.epoch.0.to_le_bytes());
+        out.extend_from_slice(&self.seed);
+        let count = u32::try_from(self.validators.len()).expect("the settings bound them");
+        out.extend_from_slice(&count.to_le_bytes());
+        for validator in &self.validators {
+            out.extend_from_slice(&validator.delegate.0);
+            out.extend_from_slice(validator.registration.txid.as_bytes());
+            out.extend_from_slice(&validator.registration.vout.to_le_bytes());
+            out.extend_from_slice(&validator.anchor);
+            out.extend_from_slice(&validator.amount.to_le_bytes());
+            out.extend_from_slice(&validator.weight.to_le_bytes());
+        }
+    }
+
+    /// Reads what [`Snapshot::encode`] wrote.
+    pub(crate) fn decode(reader: &mut Reader<'_>) -> Option<Self> {
+        let at = BlockHash::from_bytes(reader.read_array().ok()?);
+        let epoch = Epoch(reader.read_u64().ok()?);
+        let seed = reader.read_array().ok()?;
+        let mut validators = Vec::new();
+        for _ in 0..reader.read_u32().ok()? {
+            validators.push(Validator {
+                delegate: DelegateHash(reader.read_array().ok()?),
+                registration: read_outpoint(reader)?,
+                anchor: reader.read_array().ok()?,
+                amount: reader.read_u64().ok()?,
+                weight: u128::from_le_bytes(reader.read_array().ok()?),
+            });
+        }
+        let amounts = validators.iter().map(|it| it.amount);
+        let weights = validators.iter().map(|it| it.weight);
+        Some(Self {
+            epoch,
+            at,
+            seed,
+            total: amounts.fold(0, u64::saturating_add),
+            total_weight: weights.fold(0, u128::saturating_add),
+            validators,
+        })
     }
 
     /// Returns the only validator that may make a block in this slot.

@@ -27,7 +27,7 @@ pub(crate) struct ChainState {
 }
 
 /// What it takes to undo a block.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct BlockUndo {
     pub(crate) block: FinalBlock,
     before: (FinalBlock, Slot, [u8; 32]),
@@ -38,7 +38,7 @@ pub(crate) struct BlockUndo {
     included: Vec<(VoteLink, SealKey)>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct MakerUndo {
     delegate: DelegateHash,
     win: Option<Epoch>,

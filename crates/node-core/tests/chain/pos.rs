@@ -1,7 +1,7 @@
 //! A node of a chain with proof of stake: blocks from templates, votes, finality, restarts.
 
 use synod_engine::{Input, Millis, Output, Proposal, TimerId};
-use synod_node_core::{Event, Node, NodeError};
+use synod_node_core::{Event, Node, NodeError, Storage as _};
 use synod_primitives::{Block, BlockHash, Height};
 use synod_seal::Vote;
 use synod_testkit::{Author, Bond, SealedSpec, Signer, submit};
@@ -172,4 +172,80 @@ fn bootstrap_templates_make_the_specs_bonds() {
     let program = synod_seal::StakeProgram::of_script(outputs[1].script_pubkey.as_bytes());
     let delegate = program.expect("a bond").delegate;
     assert_eq!(delegate, Signer::new(1).public().delegate_hash());
+}
+
+/// What a start needs when the state at the final block was kept: the blocks above it.
+#[test]
+fn a_start_goes_on_from_the_kept_state_without_the_blocks_below() {
+    for author in [author(), crate::dpos::author()] {
+        let disk = Disk::default();
+        let mut node = bootstrapped(&author, &disk);
+        for slot in 1..=5 * EPOCH {
+            author.run_slot(&mut node, slot);
+        }
+        node.flush().expect("storage works");
+        let (tip, last) = (node.view().hash, finalized(&node));
+        drop(node);
+        assert!(last.0 > 3);
+        let forgotten = disk.lock().prune(Height(last.0 + 1));
+        forgotten.expect("memory forgets");
+        let mut node = open_spec(&author.spec, &disk);
+        assert_eq!((node.view().hash, finalized(&node)), (tip, last));
+        // Its engine knows leaders, reveals and votes as if it had never stopped.
+        for slot in 5 * EPOCH + 1..=8 * EPOCH {
+            assert_eq!(author.run_slot(&mut node, slot).len(), 1);
+        }
+        assert!(finalized(&node).0 > last.0 + 4);
+    }
+}
+
+#[test]
+fn a_kept_state_that_cannot_be_used_costs_time_and_nothing_else() {
+    let (author, disk) = (author(), Disk::default());
+    let mut node = bootstrapped(&author, &disk);
+    for slot in 1..=4 * EPOCH {
+        author.run_slot(&mut node, slot);
+    }
+    node.flush().expect("storage works");
+    let (tip, last) = (node.view().hash, finalized(&node));
+    drop(node);
+    let kept = disk.lock().load().expect("memory").engine_state;
+    let kept = kept.expect("it was kept").to_vec();
+    let mut of_another_block = kept.clone();
+    of_another_block[4] ^= 1;
+    let mut of_another_version = kept.clone();
+    of_another_version[36] ^= 1;
+    for state in [
+        &kept[..kept.len() - 1],
+        &of_another_block,
+        &of_another_version,
+        &[],
+    ] {
+        let mut copy = Disk::of(disk.lock().clone());
+        let batch = synod_node_core::Batch {
+            engine_state: Some(bytes::Bytes::copy_from_slice(state)),
+            ..synod_node_core::Batch::default()
+        };
+        copy.commit(batch).expect("memory");
+        let mut node = open_spec(&author.spec, &copy);
+        assert_eq!((node.view().hash, finalized(&node)), (tip, last));
+        assert_eq!(author.run_slot(&mut node, 4 * EPOCH + 1).len(), 1);
+    }
+}
+
+#[test]
+fn pruning_keeps_what_the_engine_needs_at_a_start() {
+    let (author, disk) = (author(), Disk::default());
+    let mut node = bootstrapped(&author, &disk);
+    for slot in 1..=320 {
+        author.run_slot(&mut node, slot);
+    }
+    let (tip, last) = (node.view().hash, finalized(&node));
+    assert!(node.prune(1000).expect("storage works"));
+    let below = node.chain().pruned_below();
+    assert!(below.0 > 3 && below.0 <= last.0 + 1, "{below}");
+    drop(node);
+    let mut node = open_spec(&author.spec, &disk);
+    assert_eq!((node.view().hash, finalized(&node)), (tip, last));
+    assert_eq!(author.run_slot(&mut node, 321).len(), 1);
 }

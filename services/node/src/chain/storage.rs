@@ -16,6 +16,8 @@ use super::write_behind::{WriteBehind, failed};
 
 /// The name of the record that holds what the engine must not forget.
 const ENGINE_RECORD: &str = "engine";
+/// The name of the record that holds the engine's state at a final block.
+const ENGINE_STATE_RECORD: &str = "engine-state";
 
 /// The store as the chain thread uses it: reads and synced commits block that thread until they are
 /// done; a deferred commit is written behind it, one at a time.
@@ -65,6 +67,7 @@ impl StoreAdapter {
             active,
             coins_tip: standing.coins_tip,
             engine: self.reader.meta(ENGINE_RECORD).await?,
+            engine_state: self.reader.meta(ENGINE_STATE_RECORD).await?,
             pruned_below: standing.pruned_below,
         })
     }
@@ -309,11 +312,13 @@ pub(super) fn into_store(batch: &Batch) -> store::Batch {
         undo: batch.undo.clone(),
         chain,
         coins,
-        meta: batch
-            .engine
-            .iter()
-            .map(|value| (ENGINE_RECORD, Some(value.clone())))
-            .collect(),
+        meta: [
+            (ENGINE_RECORD, &batch.engine),
+            (ENGINE_STATE_RECORD, &batch.engine_state),
+        ]
+        .into_iter()
+        .filter_map(|(name, value)| Some((name, Some(value.clone()?))))
+        .collect(),
         durability: match batch.durability {
             Durability::Synced => store::Durability::Synced,
             Durability::Deferred => store::Durability::Deferred,

@@ -150,6 +150,10 @@ impl Engine for DelegatedStake {
             .collect()
     }
 
+    fn state_at_final(&self) -> Option<(FinalBlock, Bytes)> {
+        self.encode_state()
+    }
+
     fn handle(&mut self, now: Millis, input: Input) -> Vec<Output> {
         let mut outputs = Vec::new();
         self.now = self.now.max(now);

@@ -8,7 +8,7 @@ use synod_chainspec::{ChainSpec, genesis_block};
 use synod_engine::contract::Script;
 use synod_engine::{
     Ancestry, BranchEnd, Connected, Engine, FinalBlock, HeaderError, Input, Millis, Output, PeerId,
-    Proposal, Record, RecordKey, StoredBlock,
+    Proposal, Record, RecordKey, STATE_RECORD, StoredBlock,
 };
 use synod_engine_pos::ProofOfStake;
 use synod_primitives::{Block, BlockHash, Header, Height, Work};
@@ -128,13 +128,22 @@ impl Node {
     }
 
     /// Forgets all that is in memory and starts again from storage.
-    pub(crate) fn restart(&mut self, now: Millis) {
+    pub(crate) fn restart(&mut self, now: Millis, with_state: bool) {
         let genesis = genesis_block().hash();
+        let state = self.engine.state_at_final().filter(|_| with_state);
         self.engine = ProofOfStake::new(&self.spec, genesis).expect("a spec of engine pos");
-        let records = self.records.values().cloned().collect();
+        let mut records: Vec<Record> = self.records.values().cloned().collect();
+        records.extend(state.iter().map(|(_, value)| Record {
+            key: STATE_RECORD,
+            value: value.clone(),
+        }));
         let mut sent = Vec::new();
         self.tell(now, Input::Restart { records }, &mut sent);
-        let height = self.engine.stands_at().expect("it stands somewhere").height;
+        let stands_at = self.engine.stands_at().expect("it stands somewhere");
+        if let Some((block, _)) = state {
+            assert_eq!(stands_at, block);
+        }
+        let height = stands_at.height;
         for block in self.blocks() {
             let stored = StoredBlock::new(&block, self.known[&block.hash()].height);
             let stored = Arc::new(stored.expect("a coinbase"));

@@ -145,7 +145,7 @@ fn nodes_that_start_again_at_any_moment_keep_their_word() {
             let node = &network.nodes[index];
             (node.tip(), node.finals.last().copied())
         };
-        network.nodes[index].restart(now);
+        network.nodes[index].restart(now, round % 3 > 0);
         let node = &network.nodes[index];
         assert_eq!(node.tip(), tip);
         assert_eq!(synod_engine::Engine::finalized(&node.engine), finalized);
