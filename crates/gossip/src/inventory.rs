@@ -53,6 +53,7 @@ impl TransactionRequests {
     /// Decides on transactions that a peer announced and that the node does not have.
     pub fn announced(&mut self, peer: PeerId, wtxids: &[Wtxid], now: u64) -> Wanted {
         let mut wanted = Wanted::default();
+        let mut is_swept = false;
         for wtxid in wtxids {
             match self.asked.get(wtxid).copied() {
                 Some(asked) if asked.peer == peer && now < asked.until => continue,
@@ -64,7 +65,9 @@ impl TransactionRequests {
                 None => {}
             }
             let mine = self.by_peer.entry(peer).or_default();
-            if mine.len() >= MAX_IN_FLIGHT {
+            // Security: what has expired has expired for the whole announcement. To look again for
+            // each of its 5,000 ids would hold everybody up (P06).
+            if mine.len() >= MAX_IN_FLIGHT && !std::mem::replace(&mut is_swept, true) {
                 self.asked.retain(|_, asked| now < asked.until);
                 let asked = &self.asked;
                 mine.retain(|wtxid| asked.contains_key(wtxid));
@@ -207,6 +210,25 @@ mod tests {
 
     fn ids(range: std::ops::Range<u32>) -> Vec<Wtxid> {
         range.map(id).collect()
+    }
+
+    #[test]
+    fn p06_what_has_expired_makes_room_for_the_whole_announcement() {
+        let mut requests = TransactionRequests::default();
+        let most = u32::try_from(MAX_IN_FLIGHT).expect("few");
+        assert_eq!(
+            requests.announced(1, &ids(0..most), 0).send.len(),
+            MAX_IN_FLIGHT
+        );
+        let early = requests.announced(1, &ids(most..6 * most), TRANSACTION_TIMEOUT_MS - 1);
+        assert_eq!(
+            (early.send.len(), early.retry.len()),
+            (0, 5 * MAX_IN_FLIGHT)
+        );
+        let late = requests.announced(1, &ids(most..6 * most), TRANSACTION_TIMEOUT_MS);
+        assert_eq!(late.send, ids(most..2 * most));
+        assert_eq!(late.retry, ids(2 * most..6 * most));
+        assert_eq!(requests.len(), MAX_IN_FLIGHT);
     }
 
     #[test]
