@@ -124,6 +124,7 @@ pub const ALLOWED: &[(&str, &[&str])] = &[
             "synod-sigcheck",
             "synod-script",
             "synod-chainspec",
+            "synod-seal",
             "synod-blockfile",
             "synod-ledger",
             "synod-mempool",

@@ -48,6 +48,9 @@ pub enum LoggingError {
 pub fn init(format: LogFormat, filter: &str) -> Result<(), LoggingError> {
     let filter = EnvFilter::try_new(filter).map_err(|_| LoggingError::Filter(filter.to_owned()))?;
     let builder = tracing_subscriber::fmt()
+        // A line that cannot be written is lost. Reporting that on standard error, which is what
+        // cannot be written to, would panic whichever task happened to log.
+        .log_internal_errors(false)
         .with_env_filter(filter)
         .with_writer(std::io::stderr);
     let result = match format {

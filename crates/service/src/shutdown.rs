@@ -71,8 +71,8 @@ impl Shutdown {
         let shutdown = self.clone();
         tokio::spawn(async move {
             signals.next().await;
-            tracing::info!("stopping; a second signal stops at once");
             shutdown.begin();
+            tracing::info!("stopping; a second signal stops at once");
             signals.next().await;
             shutdown.force();
         });

@@ -15,6 +15,7 @@ mod secrets;
 mod services;
 mod validators;
 
+use std::io::Write as _;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -71,7 +72,8 @@ pub async fn run(args: UpArgs) -> Result<()> {
         name = services.first_ended() => Some(name),
     };
     if !args.ci {
-        eprintln!("\nStopping.");
+        // Whoever reads the terminal may have gone; the services stop in order all the same.
+        let _ = writeln!(std::io::stderr(), "\nStopping.");
     }
     services.stop().await?;
     match failure {

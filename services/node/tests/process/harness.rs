@@ -81,6 +81,14 @@ pub(crate) struct Process {
     pub(crate) http: reqwest::Client,
 }
 
+impl Drop for Process {
+    /// A test that fails leaves no node behind.
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
 impl Process {
     /// Starts a node with `--dev` on a port of its own.
     pub(crate) fn start(data: &Path) -> Self {

@@ -1,13 +1,15 @@
 //! What a node bears: many at once, few files, strangers that talk a lot, flipped bits.
 
 use std::collections::BTreeMap;
+use std::io::{BufRead as _, BufReader};
 use std::net::TcpStream;
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use reqwest::StatusCode;
 
-use crate::harness::{Data, PAYOUT, Process, on};
+use crate::harness::{Data, PAYOUT, Process, on, program};
 
 #[tokio::test]
 async fn sixty_four_writers_at_once_all_get_their_answer() {
@@ -179,4 +181,37 @@ async fn no_flipped_bit_is_served_over_rest() {
         node.kill();
     }
     println!("{} flips, {refused} refusals, 0 wrong answers", flips());
+}
+
+#[test]
+fn a_node_whose_log_nobody_reads_any_more_still_stops_when_it_is_asked() {
+    let data = Data::new();
+    let arguments = on(&data.path(), &["run", "--listen", "127.0.0.1:0"]);
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let mut command = program(&arguments);
+    let child = command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn();
+    let mut child = child.expect("the program starts");
+    let mut log = BufReader::new(child.stderr.take().expect("piped"));
+    let mut line = String::new();
+    while !line.contains("the node serves") {
+        line.clear();
+        assert_ne!(log.read_line(&mut line).expect("a line"), 0, "it serves");
+    }
+    // From here on every line of the log is an error of its writer.
+    drop(log);
+    let pid = child.id().to_string();
+    let sent = Command::new("kill").args(["-TERM", &pid]).status();
+    assert!(sent.expect("a signal").success());
+    let patience = Instant::now() + Duration::from_secs(60);
+    let status = loop {
+        if let Some(status) = child.try_wait().expect("a child") {
+            break status;
+        }
+        if Instant::now() > patience {
+            child.kill().expect("killed");
+            panic!("it goes on for ever");
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    };
+    assert!(status.success(), "{status}");
 }
