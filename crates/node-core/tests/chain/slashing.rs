@@ -4,13 +4,13 @@
 use synod_engine::{Input, Millis, Output, TimerId};
 use synod_ledger::StakeTag;
 use synod_mempool::{Options, PeerId};
-use synod_node_core::{Admission, Node, Offer};
+use synod_node_core::{Admission, Node, Offer, Placement};
 use synod_primitives::{Amount, Block, Height, OutPoint, Script, Transaction, TxOut};
 use synod_script::template;
 use synod_seal::{Evidence, StakeKind, StakeProgram, find_seal};
 use synod_testkit::{Author, Bond, Owner, SealedSpec, Signer, slash, submit};
 
-use crate::kit::{Disk, open_spec};
+use crate::kit::{Disk, coins_after_flush, open, open_spec};
 
 const START: u32 = 1_800_000_000;
 const BOND: u64 = 5_000_000_000;
@@ -22,8 +22,11 @@ const FEE: i64 = 10_000;
 /// The seed of the one who does wrong, or leaves.
 const SUBJECT: u8 = 2;
 
+/// Coinbases are spent soon, so that bonds of the bootstrap can be.
+const QUICK: &str = "coinbase_maturity = 1";
+
 /// Four bonds of the same size; the subject's is in block 2.
-fn author(engine: &'static str) -> Author {
+fn author(engine: &'static str, rules: &str) -> Author {
     let length = if engine == "pos" {
         "epoch_slots"
     } else {
@@ -31,7 +34,7 @@ fn author(engine: &'static str) -> Author {
     };
     let spec = SealedSpec {
         engine,
-        rules: "coinbase_maturity = 1".to_owned(),
+        rules: rules.to_owned(),
         settings: format!("{length} = {EPOCH}\nunbonding_blocks = {UNBONDING}"),
         time: START,
         blocks: 4,
@@ -52,11 +55,17 @@ struct Chain {
     node: Node,
     slot: u64,
     bond: (OutPoint, TxOut),
+    /// All blocks but the genesis block, in order.
+    blocks: Vec<Block>,
 }
 
 impl Chain {
     fn new(engine: &'static str) -> Self {
-        let author = author(engine);
+        Self::with_rules(engine, QUICK)
+    }
+
+    fn with_rules(engine: &'static str, rules: &str) -> Self {
+        let author = author(engine, rules);
         let disk = Disk::default();
         let mut node = open_spec(&author.spec, &disk);
         let bootstrap = author.bootstrap(&mut node);
@@ -68,12 +77,15 @@ impl Chain {
             node,
             slot: 0,
             bond,
+            blocks: bootstrap,
         }
     }
 
     fn next(&mut self) -> Vec<Block> {
         self.slot += 1;
-        self.author.run_slot(&mut self.node, self.slot)
+        let blocks = self.author.run_slot(&mut self.node, self.slot);
+        self.blocks.extend(blocks.iter().cloned());
+        blocks
     }
 
     fn run(&mut self, slots: u64) -> Vec<Block> {
@@ -108,12 +120,13 @@ impl Chain {
 
     /// Plays on until the subject has sealed twice; returns what the node makes of it.
     fn equivocate(&mut self) -> Evidence {
+        let patience = self.slot + 60;
         let twin = loop {
             if let Some(twin) = self.twin() {
                 break twin;
             }
             self.next();
-            assert!(self.slot < 60, "the subject never leads");
+            assert!(self.slot < patience, "the subject never leads");
         };
         assert_eq!(self.next().len(), 1);
         drop(self.node.chain_mut().take_outputs());
@@ -294,4 +307,54 @@ fn s17_who_unbonds_signs_no_more_is_slashed_within_its_window_and_free_after_it(
         chain.node.view().height,
         Height(4 + u32::try_from(chain.slot).expect("small"))
     );
+}
+
+#[test]
+fn every_block_of_a_sealed_chain_is_valid_under_cores_regtest() {
+    for engine in ["pos", "dpos"] {
+        // The preset's own rules, so a bond of the bootstrap can be slashed when it is mature.
+        let mut chain = Chain::with_rules(engine, "");
+        chain.run(104);
+        let evidence = chain.equivocate();
+        let amount = i64::try_from(BOND).expect("small");
+        let outputs = penalty_outputs(amount, engine == "dpos");
+        let report = slash(std::slice::from_ref(&chain.bond), &evidence, &outputs);
+        chain.offer(&report).expect("anybody may report it");
+        // Another one leaves, and takes its stake out.
+        let owner = Owner::new(1);
+        let coinbase = &chain.blocks[0].transactions()[0];
+        let bond = (coinbase.outpoint(1), coinbase.outputs()[1].clone());
+        let unbonding = StakeProgram {
+            kind: StakeKind::Unbonding,
+            owner: owner.hash(),
+            delegate: Signer::new(1).public().delegate_hash(),
+        };
+        let unbonding = output(unbonding.script(), amount - FEE);
+        let leave = owner.spend(&[bond], std::slice::from_ref(&unbonding), StakeTag::Unbond);
+        chain.offer(&leave).expect("whoever wants to may leave");
+        let free = output(template::p2wpkh(&[8; 20]), unbonding.value.sat() - FEE);
+        let coin = (leave.outpoint(0), unbonding);
+        let take = owner.spend(&[coin], &[free], StakeTag::Withdraw);
+        let patience = chain.slot + 8 * UNBONDING;
+        while chain.offer(&take).is_err() {
+            chain.next();
+            assert!(chain.slot < patience, "its time is never over");
+        }
+        chain.run(24);
+        assert!(
+            chain.has(&take, 0) && chain.blocks.len() > 150,
+            "past a halving"
+        );
+
+        let now = chain.now();
+        let disk = Disk::default();
+        let mut core = open(&disk);
+        for block in &chain.blocks {
+            let placement = submit(&mut core, block, now);
+            assert_eq!(placement.map_err(|it| it.code), Ok(Placement::Active));
+        }
+        assert_eq!(core.view().hash, chain.node.view().hash);
+        let sealed = coins_after_flush(&mut chain.node, &chain.disk);
+        assert_eq!(coins_after_flush(&mut core, &disk), sealed, "{engine}");
+    }
 }

@@ -67,3 +67,13 @@ async fn malformed_questions_are_problems() {
     }
     node.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn under_proof_of_work_nobody_has_a_stake_and_nothing_is_final() {
+    let node = TestNode::start().await;
+    for path in ["/v1/validators", "/v1/evidence"] {
+        node.problem(path, 409, "engine-without-stake").await;
+    }
+    node.problem("/v1/finality", 409, "engine-without-finality")
+        .await;
+}
