@@ -17,6 +17,7 @@ mod engine_state;
 mod event;
 mod extend;
 mod feed;
+mod fork_warning;
 mod header_sync;
 mod memory;
 mod node;
@@ -43,6 +44,7 @@ pub use chain::{Chain, ChainSettings, MAX_UNCOMMITTED_BYTES, TipChange};
 pub use engine_state::STATE_INTERVAL;
 pub use event::Event;
 pub use feed::MAX_WAITING_OUTPUTS;
+pub use fork_warning::{FORK_WARNING_BLOCKS, HeavierInvalid};
 pub use header_sync::{
     COMMITMENT_PERIOD, HeaderSync, HeadersStep, MAX_HEADERS_WITHOUT_BLOCK,
     MAX_REDOWNLOAD_PROOF_BYTES, REDOWNLOAD_HEADERS,

@@ -9,6 +9,7 @@ use synod_primitives::{Block, BlockHash, CompactTarget, Header, Height, Work};
 
 use crate::chain::{Chain, TipChange};
 use crate::checks::bad_parent;
+use crate::fork_warning::HeavierInvalid;
 use crate::prepared::{Candidate, PreparedBlock};
 use crate::storage::{Durability, Status, StorageError};
 use crate::tree::EntryId;
@@ -284,6 +285,7 @@ impl Chain {
             median_time: self.tree.median_time_past(tip),
             bits: record.header.bits,
             unknown_rules: self.unknown_rules,
+            heavier_invalid: self.heavier_invalid(),
             finalized: self.finality().map(|(block, _)| *block),
             needs_trust: self.needs_trust(),
         }
@@ -329,6 +331,8 @@ pub struct View {
     pub bits: CompactTarget,
     /// Rules that others follow and this node does not know.
     pub unknown_rules: UnknownRules,
+    /// A chain of much more work that breaks a rule here.
+    pub heavier_invalid: Option<HeavierInvalid>,
     /// The last final block.
     pub finalized: Option<FinalBlock>,
     /// Why the node follows nobody, if it does not.

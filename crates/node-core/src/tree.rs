@@ -52,6 +52,8 @@ pub struct BlockTree {
     leaves: BTreeSet<EntryId>,
     /// Entries without children: where branches of headers end.
     ends: BTreeSet<EntryId>,
+    /// Entries of failed blocks, by the work up to them.
+    failed: BTreeSet<(Work, EntryId)>,
     next_arrival: u64,
     /// Headers whose blocks have not come.
     without_block: usize,
@@ -79,6 +81,7 @@ impl BlockTree {
             active: Vec::new(),
             leaves: BTreeSet::new(),
             ends: BTreeSet::new(),
+            failed: BTreeSet::new(),
             next_arrival: 1,
             without_block: 0,
         };
@@ -122,6 +125,7 @@ impl BlockTree {
             self.ends.remove(&parent);
         }
         self.ends.insert(id);
+        self.note_failure(id);
         if has_block {
             self.update_leaf(id);
         }
@@ -240,6 +244,7 @@ impl BlockTree {
         self.without_block -= usize::from(*before == Status::HeaderOnly);
         self.without_block += usize::from(status == Status::HeaderOnly);
         *before = status;
+        self.note_failure(id);
         self.update_leaf(id);
         if let Some(parent) = self.entry(id).parent {
             self.update_leaf(parent);
@@ -253,6 +258,22 @@ impl BlockTree {
         record.transaction_count = transaction_count;
         record.arrival = arrival;
         self.set_status(id, Status::Stored);
+    }
+
+    fn note_failure(&mut self, id: EntryId) {
+        let record = &self.entry(id).record;
+        let (place, is_failed) = ((record.chainwork, id), record.status.is_failed());
+        if is_failed {
+            self.failed.insert(place);
+        } else {
+            self.failed.remove(&place);
+        }
+    }
+
+    /// Returns the failed block up to which there is most work, as far as headers show it.
+    #[must_use]
+    pub fn heaviest_failed(&self) -> Option<EntryId> {
+        self.failed.last().map(|(_, id)| *id)
     }
 
     fn update_leaf(&mut self, id: EntryId) {

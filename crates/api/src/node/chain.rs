@@ -67,7 +67,7 @@ pub struct ChainStatus {
     pub mempool_count: u64,
     /// Peers that have shaken hands.
     pub peer_count: u64,
-    /// What the operator should know, as sentences in Bitcoin Core's words; usually none.
+    /// What the operator should know, as sentences; usually none.
     #[serde(default)]
     #[schema(required, examples(json!(["Unknown new rules activated (versionbit 27)"])))]
     pub warnings: Vec<String>,

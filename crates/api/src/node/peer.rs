@@ -30,6 +30,9 @@ pub struct PeerBody {
     pub height: Option<u32>,
     /// Its tip's hash, as far as known.
     pub best_block_hash: Option<HashHex>,
+    /// The height below which it has forgotten its blocks, if it has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prune_height: Option<u32>,
     /// Milliseconds of its last answer.
     pub latency_ms: Option<u64>,
     /// When it was last heard, in Unix seconds.

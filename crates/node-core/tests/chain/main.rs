@@ -6,6 +6,7 @@ mod branches;
 mod commits;
 mod crashes;
 mod dpos;
+mod fork_warning;
 mod kit;
 mod mutations;
 mod pos;

@@ -6,7 +6,7 @@ use std::thread::JoinHandle;
 
 use arc_swap::ArcSwap;
 use synod_engine::Millis;
-use synod_node_core::{Event, Node, Offer, StorageError, UnknownRules};
+use synod_node_core::{Event, Node, Offer, StorageError, View};
 use tokio::sync::{mpsc, watch};
 
 use super::handle::{
@@ -54,7 +54,7 @@ pub fn spawn(node: Node, clock: fn() -> u64, runtime: Runtime) -> std::io::Resul
     let (news, news_out) = mpsc::channel(MAX_WAITING_NEWS);
     let (changes, watching) = watch::channel(Changes::default());
     let view = Arc::new(ArcSwap::from_pointee(node.view()));
-    warnings::log_changes(UnknownRules::default(), view.load().unknown_rules);
+    warnings::log_changes(None, &view.load());
     let is_full = Arc::new(AtomicBool::new(false));
     let pruned_below = Arc::new(AtomicU32::new(node.chain().pruned_below().0));
     let handle = ChainHandle {
@@ -263,6 +263,7 @@ impl ChainThread {
             .pruned_below
             .store(pruned_below, Ordering::Release);
         if events.is_empty() {
+            self.publish_dispute();
             return Ok(());
         }
         let is_about_mempool = |event: &Event| {
@@ -276,10 +277,9 @@ impl ChainThread {
         let has_mempool = events.iter().any(is_about_mempool);
         let has_tip = !events.iter().all(is_about_mempool);
         if has_tip {
-            let view = self.node.view();
-            let before = self.publisher.view.load().unknown_rules;
-            warnings::log_changes(before, view.unknown_rules);
-            self.publisher.view.store(Arc::new(view));
+            self.publish_view(self.node.view());
+        } else {
+            self.publish_dispute();
         }
         self.publisher.changes.send_modify(|changes| {
             changes.tip += u64::from(has_tip);
@@ -289,6 +289,27 @@ impl ChainThread {
             tracing::debug!("nobody listens to the chain any more");
         }
         Ok(())
+    }
+
+    fn publish_view(&self, view: View) {
+        warnings::log_changes(Some(&self.publisher.view.load()), &view);
+        self.publisher.view.store(Arc::new(view));
+    }
+
+    /// A chain may turn out to be invalid, or be reconsidered, while the tip stays.
+    ///
+    /// Correctness: nothing else of the view changes, since a tip that met a full disk is not
+    /// to be seen yet.
+    fn publish_dispute(&self) {
+        let heavier_invalid = self.node.chain().heavier_invalid();
+        let view = self.publisher.view.load();
+        if heavier_invalid != view.heavier_invalid {
+            let view = View::clone(&view);
+            self.publish_view(View {
+                heavier_invalid,
+                ..view
+            });
+        }
     }
 }
 

@@ -55,6 +55,7 @@ pub(crate) async fn get_chain(
 
 fn status(state: &AppState) -> ChainStatus {
     let view = state.chain.view();
+    let initial_sync = view.needs_trust.is_some() || is_behind(state, &view);
     ChainStatus {
         network: state.spec.name.clone(),
         chain_id: HashHex::from_bytes(state.spec.chain_id().0),
@@ -68,14 +69,14 @@ fn status(state: &AppState) -> ChainStatus {
         difficulty: view.bits.difficulty(),
         finalized: finalized(&view),
         stake: terms(&state.spec),
-        initial_sync: view.needs_trust.is_some() || is_behind(state, &view),
+        initial_sync,
         needs_trust: view.needs_trust.map(|it| it.to_string()),
         pruned: state.chain.prune_height().is_some(),
         prune_height: state.chain.prune_height(),
         snapshot: snapshot(state),
         mempool_count: read(state).len() as u64,
         peer_count: state.peers.connected() as u64,
-        warnings: warnings(state, &view),
+        warnings: warnings(state, &view, initial_sync),
     }
 }
 
@@ -104,8 +105,12 @@ fn snapshot(state: &AppState) -> Option<SnapshotStatus> {
     })
 }
 
-fn warnings(state: &AppState, view: &View) -> Vec<String> {
+/// A node that still catches up cannot say whose chain is the longer one (Core:
+/// `CheckForkWarningConditions`).
+fn warnings(state: &AppState, view: &View, initial_sync: bool) -> Vec<String> {
     let mut sentences = warnings::active(view.unknown_rules);
+    let disputed = view.heavier_invalid.as_ref().filter(|_| !initial_sync);
+    sentences.extend(disputed.map(warnings::disputed));
     if state.peers.is_clock_off() {
         let sentence = "This computer's date and time appear to be more than 10 minutes off those of its peers";
         sentences.push(sentence.to_owned());

@@ -56,6 +56,7 @@ pub(super) fn body(peer: PeerState) -> PeerBody {
         agent: theirs.map(|it| it.agent.clone()),
         height: theirs.map(|it| it.height),
         best_block_hash: theirs.map(|it| it.best_block_hash),
+        prune_height: theirs.and_then(|it| it.prune_height),
         latency_ms: peer.latency_ms,
         last_seen: peer.last_seen,
         bytes_received: peer.traffic.received(),
