@@ -7,13 +7,17 @@
 //!
 //! Depends on whatever it looks into; nothing may depend on it but the fuzzer.
 
+mod agreement;
 mod blocks;
 mod files;
+mod kept;
 mod messages;
 mod numbers;
+mod peers;
 mod scripts;
 mod seals;
 mod text;
+mod wallets;
 
 pub use scripts::spend;
 
@@ -23,28 +27,41 @@ pub type Target = fn(&[u8]);
 /// All targets by name.
 pub const TARGETS: &[(&str, Target)] = &[
     ("address", text::address),
+    ("address_book", peers::address_book),
     ("block", blocks::block),
     ("block_file", files::block_file),
     ("chain_spec", text::chain_spec),
     ("coin", files::coin),
+    ("compact_block", peers::compact_block),
     ("compact_target", numbers::compact_target),
+    ("descriptor", wallets::descriptor),
+    ("engine", agreement::engine),
+    ("event_journal", kept::event_journal),
     ("evidence", seals::evidence),
     ("frames", messages::frames),
     ("header", blocks::header),
     ("headers_message", messages::headers),
     ("interpreter", scripts::interpreter),
     ("json", messages::json),
+    ("member_envelope", peers::member_envelope),
     ("mempool_file", files::mempool_file),
     ("merkle", numbers::merkle),
     ("muhash", files::muhash),
+    ("news", peers::news),
+    ("node_message", agreement::node_message),
     ("peer_url", text::peer_url),
+    ("psbt", wallets::psbt),
+    ("registration", seals::registration),
     ("script", scripts::script),
     ("seal", seals::seal),
     ("sealed_header", seals::sealed_header),
     ("signature", scripts::signature),
+    ("snapshot", kept::snapshot),
+    ("stake_table", seals::stake_table),
     ("transaction", blocks::transaction),
     ("undo", files::undo),
     ("vote", seals::vote),
+    ("wallet_text", wallets::text),
 ];
 
 /// Finds a target by its name.

@@ -1,7 +1,10 @@
 //! Seals, votes and evidence.
 
-use synod_primitives::Header;
-use synod_seal::{Evidence, Seal, SealedHeader, Statement, Vote};
+use bytes::Bytes;
+use synod_primitives::{Header, Reader};
+use synod_seal::{
+    Anchor, Candidacy, Evidence, Seal, SealedHeader, StakeProgram, StakeTable, Statement, Vote,
+};
 
 use crate::Input;
 
@@ -40,5 +43,34 @@ pub(crate) fn sealed_header(bytes: &[u8]) {
     if let Ok(sealed) = SealedHeader::decode_proof(header, input.0) {
         assert_eq!(sealed.encode_proof(), input.0);
         let _ = sealed.check(&[0; 32]);
+    }
+}
+
+/// A table of stake is written back as it was read.
+pub(crate) fn stake_table(bytes: &[u8]) {
+    let body = Bytes::copy_from_slice(bytes);
+    let mut reader = Reader::new(&body);
+    if let Some(table) = StakeTable::decode(&mut reader) {
+        let mut again = Vec::new();
+        table.encode(&mut again);
+        assert_eq!(again, bytes[..bytes.len() - reader.remaining()]);
+    }
+}
+
+/// Output scripts of stake, anchors and candidates have one form each.
+pub(crate) fn registration(bytes: &[u8]) {
+    let candidacy = Candidacy::of_script(bytes);
+    if let Some(anchor) = Anchor::of_script(bytes) {
+        let written = match &candidacy {
+            Some(candidacy) => candidacy.script(),
+            None => anchor.script(),
+        };
+        assert_eq!(written.as_bytes(), bytes);
+    }
+    if let Some(candidacy) = candidacy {
+        assert_eq!(Some(candidacy.anchor), Anchor::of_script(bytes));
+    }
+    if let Some(program) = StakeProgram::of_script(bytes) {
+        assert_eq!(program.script().as_bytes(), bytes);
     }
 }

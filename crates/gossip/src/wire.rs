@@ -68,7 +68,7 @@ impl News {
 
     fn read(kind: u8, body: Bytes) -> Result<Self, WireError> {
         match kind {
-            0 => Ok(Self::Alive),
+            0 if body.is_empty() => Ok(Self::Alive),
             1 => Ok(Self::Block(body)),
             2 if body.len() > 32 * MAX_STREAMED_IDS => Err(WireError::TooLong),
             2 if body.len().is_multiple_of(32) => {
@@ -392,6 +392,7 @@ mod tests {
         };
         assert_eq!(refused(&[4, 0, 0, 0, 0]), Err(WireError::Truncated));
         assert_eq!(refused(&[2, 1, 0, 0, 0, 9]), Err(WireError::Truncated));
+        assert_eq!(refused(&[0, 1, 0, 0, 0, 9]), Err(WireError::Truncated));
         assert_eq!(
             refused(&[1, 0xff, 0xff, 0xff, 0x7f]),
             Err(WireError::TooLong)

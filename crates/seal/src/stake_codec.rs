@@ -37,12 +37,18 @@ impl StakeTable {
         let mut coins = BTreeMap::new();
         for _ in 0..reader.read_u32().ok()? {
             let outpoint = read_outpoint(reader)?;
-            coins.insert(outpoint, read_coin(reader)?);
+            let is_next = coins
+                .last_key_value()
+                .is_none_or(|(last, _)| *last < outpoint);
+            coins.insert(outpoint, read_coin(reader).filter(|_| is_next)?);
         }
         let mut guilty = BTreeMap::new();
         for _ in 0..reader.read_u32().ok()? {
             let delegate = DelegateHash(reader.read_array().ok()?);
-            guilty.insert(delegate, reader.read_u32().ok()?);
+            let is_next = guilty
+                .last_key_value()
+                .is_none_or(|(last, _)| *last < delegate);
+            guilty.insert(delegate, reader.read_u32().ok().filter(|_| is_next)?);
         }
         Some(Self { coins, guilty })
     }
@@ -94,15 +100,17 @@ fn read_coin(reader: &mut Reader<'_>) -> Option<StakeCoin> {
     let height = Height(reader.read_u32().ok()?);
     let anchor = match reader.read_u8().ok()? {
         0 => None,
-        _ => Some(reader.read_array().ok()?),
+        1 => Some(reader.read_array().ok()?),
+        _ => return None,
     };
     let candidate = match reader.read_u8().ok()? {
         0 => None,
-        _ => {
+        1 => {
             let length = u16::from_le_bytes(reader.read_array().ok()?);
             let name = reader.read_bytes(length.into()).ok()?;
             Some(String::from_utf8(name.to_vec()).ok()?)
         }
+        _ => return None,
     };
     Some(StakeCoin {
         program,

@@ -18,6 +18,40 @@ const PREVIOUS: &str = "events.log.old";
 /// The most bytes of one file that are read; what is longer was not written by this.
 const MAX_FILE_BYTES: u64 = 64 << 20;
 
+/// The topic of what no reader gets: the beginning of a run.
+pub(crate) const NO_TOPIC: &str = "-";
+
+/// An event of an earlier run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PastEvent {
+    /// Its id.
+    pub id: u64,
+    /// Its name.
+    pub name: String,
+    /// Its body.
+    pub json: String,
+}
+
+impl PastEvent {
+    /// Reads the events of a journal's bytes, behind the last damaged line.
+    #[must_use]
+    pub fn read_all(journal: &[u8]) -> Vec<Self> {
+        let mut lines = Vec::new();
+        parse_into(journal, &mut lines);
+        Self::of_lines(&lines)
+    }
+
+    pub(crate) fn of_lines(lines: &[Line]) -> Vec<Self> {
+        let told = lines.iter().filter(|line| line.topic != NO_TOPIC);
+        told.map(|line| Self {
+            id: line.id,
+            name: line.name.clone(),
+            json: line.json.clone(),
+        })
+        .collect()
+    }
+}
+
 /// An event as a line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Line {
@@ -161,6 +195,13 @@ fn read_into(path: &Path, lines: &mut Vec<Line>) -> io::Result<(u64, bool)> {
     };
     let mut bytes = Vec::new();
     file.take(MAX_FILE_BYTES).read_to_end(&mut bytes)?;
+    let end = parse_into(&bytes, lines);
+    Ok((end as u64, end == bytes.len()))
+}
+
+/// Adds the lines that are whole, and forgets all before a damaged one; returns how many bytes
+/// are whole lines.
+pub(crate) fn parse_into(bytes: &[u8], lines: &mut Vec<Line>) -> usize {
     let end = bytes
         .iter()
         .rposition(|byte| *byte == b'\n')
@@ -175,7 +216,7 @@ fn read_into(path: &Path, lines: &mut Vec<Line>) -> io::Result<(u64, bool)> {
             }
         }
     }
-    Ok((end as u64, end == bytes.len()))
+    end
 }
 
 #[cfg(test)]

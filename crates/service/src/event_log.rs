@@ -16,7 +16,7 @@ use futures_util::{StreamExt, stream};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
-use crate::event_journal::{Journal, LineRef};
+use crate::event_journal::{Journal, LineRef, NO_TOPIC, PastEvent};
 use crate::{ApiError, Query, Shutdown};
 
 /// The most bytes of all events that are kept for readers to resume.
@@ -29,8 +29,6 @@ const HEARTBEAT: Duration = Duration::from_secs(15);
 /// greater, also when the end of a journal was lost. A number of JavaScript holds them exactly
 /// until the year 2255.
 const IDS_PER_SECOND: u64 = 1_000_000;
-/// The topic of what no reader gets: the beginning of a run.
-const NO_TOPIC: &str = "-";
 
 /// The last events of a service, for readers that come and go.
 ///
@@ -119,17 +117,6 @@ impl Ring {
             }
         }
     }
-}
-
-/// An event of an earlier run.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PastEvent {
-    /// Its id.
-    pub id: u64,
-    /// Its name.
-    pub name: String,
-    /// Its body.
-    pub json: String,
 }
 
 /// What a reader asks for: `?topics=a,b`, and where to resume by the header `Last-Event-ID` or
@@ -234,14 +221,7 @@ impl EventLog {
         let after_newest = (newest / IDS_PER_SECOND + 1).saturating_mul(IDS_PER_SECOND);
         let start = now.as_secs().saturating_mul(IDS_PER_SECOND);
         let start = start.max(after_newest);
-        let past = lines.iter().filter(|line| line.topic != NO_TOPIC);
-        let past = past
-            .map(|line| PastEvent {
-                id: line.id,
-                name: line.name.clone(),
-                json: line.json.clone(),
-            })
-            .collect();
+        let past = PastEvent::of_lines(&lines);
         let mut ring = Ring::new(lines.first().map_or(start, |line| line.id));
         ring.journal = Some(journal);
         // The first line's own place is known, what stood before it is not.

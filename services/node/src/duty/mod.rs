@@ -18,6 +18,7 @@ pub use bootstrap::{BootstrapError, seal_bootstrap};
 pub(crate) use hear::{Accused, hear, hear_evidence, hear_vote};
 pub use offences::{EVIDENCE_RECORD, Offences, Piece};
 pub use runtime::Runtime;
+pub use spread::{Incoming, decode_message};
 pub(crate) use spread::{Outgoing, spread};
 pub(crate) use timers::keep_time;
 

@@ -34,7 +34,7 @@ pub(crate) enum Outgoing {
 
 /// A message of a peer.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) enum Incoming {
+pub enum Incoming {
     /// For the engine.
     Engine(Bytes),
     /// Evidence, not checked yet.
@@ -54,7 +54,8 @@ pub(crate) fn encode_evidence(evidence: &Evidence) -> Bytes {
 }
 
 /// Reads a message; `None` for one that is none.
-pub(crate) fn decode_message(message: &Bytes) -> Option<Incoming> {
+#[must_use]
+pub fn decode_message(message: &Bytes) -> Option<Incoming> {
     let (kind, body) = message.split_first()?;
     match *kind {
         KIND_ENGINE => Some(Incoming::Engine(message.slice(1..))),

@@ -133,8 +133,8 @@ impl Writer {
 }
 
 /// Reads a snapshot from its beginning to its end.
-pub struct Reader {
-    file: BufReader<File>,
+pub struct Reader<R = BufReader<File>> {
+    file: R,
     head: Head,
     coins_read: u64,
     last: Option<OutPoint>,
@@ -147,10 +147,20 @@ impl Reader {
     /// The file cannot be read, or is no snapshot.
     pub fn open(path: &Path) -> Result<Self> {
         let file = File::open(path).with_context(|| format!("opening {}", path.display()))?;
-        let mut file = BufReader::with_capacity(1 << 20, file);
+        let file = BufReader::with_capacity(1 << 20, file);
+        Self::start(file).with_context(|| format!("reading {}", path.display()))
+    }
+}
+
+impl<R: Read> Reader<R> {
+    /// Reads what a snapshot says of itself.
+    ///
+    /// # Errors
+    /// The source cannot be read, or is no snapshot.
+    pub fn start(mut file: R) -> Result<Self> {
         let mut magic = [0; 8];
         let is_snapshot = file.read_exact(&mut magic).is_ok() && magic == *MAGIC;
-        ensure!(is_snapshot, "{} is no snapshot", path.display());
+        ensure!(is_snapshot, "the file is no snapshot");
         let version = u32::from_le_bytes(take(&mut file)?);
         if version != VERSION {
             bail!("the snapshot has version {version}, this program reads version {VERSION}");
