@@ -305,10 +305,26 @@ impl<N: NodePort> PeerTable<N> {
 
     pub(crate) fn tell(&self, push: impl Fn(&mut Outbox)) {
         let mut peers = self.lock();
+        let spoken_to: BTreeSet<PeerUrl> = peers
+            .entries
+            .values()
+            .filter(|it| !it.state.is_inbound() && it.state.is_connected)
+            .filter_map(|it| it.state.url.clone())
+            .collect();
         for entry in peers.entries.values_mut() {
-            // A node that both came and is spoken to is told twice: who is who is only claimed,
-            // and nobody may silence another by taking its name.
-            if entry.has_stream || (!entry.state.is_inbound() && entry.state.is_connected) {
+            let is_told = if entry.state.is_inbound() {
+                // Security: who is who is only claimed, and nobody may silence another by taking
+                // its name. Whoever says that it listens where this node speaks to somebody
+                // silences itself alone.
+                entry.has_stream
+                    && entry
+                        .state
+                        .announced()
+                        .is_none_or(|url| !spoken_to.contains(&url))
+            } else {
+                entry.state.is_connected
+            };
+            if is_told {
                 push(&mut entry.outbox);
                 entry.wake.notify_one();
             }

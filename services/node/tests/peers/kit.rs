@@ -44,6 +44,7 @@ pub(crate) struct Starter {
     pub(crate) peer: Vec<String>,
     pub(crate) announce: Option<String>,
     pub(crate) upload: Option<u64>,
+    pub(crate) prune: Option<u64>,
     pub(crate) member: Vec<String>,
     pub(crate) network: Option<String>,
     pub(crate) trust: Vec<String>,
@@ -63,6 +64,7 @@ impl Starter {
             peer: self.peer,
             announce: self.announce,
             member: self.member,
+            prune: self.prune,
             ..NodeConfig::new(data.path().to_owned())
         };
         if let Some(upload) = self.upload {

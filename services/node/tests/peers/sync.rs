@@ -1,6 +1,7 @@
 //! Catching up with chains.
 
 use axum::routing::post;
+use serde_json::json;
 use synod_api::HashHex;
 
 use crate::kit::{
@@ -54,7 +55,7 @@ async fn a_node_that_nobody_can_reach_shows_its_longer_chain() {
 }
 
 async fn add_peer(node: &TestNode, url: &str) -> u16 {
-    let body = serde_json::json!({ "url": url });
+    let body = json!({ "url": url });
     let answer = node
         .http
         .post(format!("{}/v1/peers", node.url))
@@ -63,6 +64,46 @@ async fn add_peer(node: &TestNode, url: &str) -> u16 {
         .send()
         .await;
     answer.expect("an answer").status().as_u16()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn old_blocks_are_asked_of_peers_that_have_not_pruned_them() {
+    let pruned = Starter {
+        prune: Some(0),
+        ..Starter::default()
+    };
+    let pruned = pruned.start().await;
+    let archive = start_with_peers(&[&pruned.url]).await;
+    // Mined bit by bit, so that the other one follows before anything is forgotten.
+    for _ in 0..7 {
+        pruned.mine(60).await;
+        until_at(&archive, pruned.tip().await).await;
+    }
+    until(async || {
+        let chain = pruned.client.chain().await.expect("the chain");
+        chain.prune_height.is_some_and(|height| height > 1)
+    })
+    .await;
+    let node = start_with_peers(&[&pruned.url]).await;
+    until(async || {
+        node.peers()
+            .await
+            .iter()
+            .any(|it| it["is_connected"] == true)
+    })
+    .await;
+    // It says what it lacks when it is greeted: nothing is asked of it and nobody is to blame.
+    let peer = node.peers().await[0].clone();
+    assert!(peer["prune_height"].as_u64() > Some(1), "{peer}");
+    assert_eq!((&peer["misbehavior"], node.tip().await.0), (&json!(0), 0));
+    assert_eq!(add_peer(&node, &archive.url).await, 201);
+    until_at(&node, pruned.tip().await).await;
+    // What is new comes from either.
+    pruned.mine(1).await;
+    until_at(&node, pruned.tip().await).await;
+    node.stop().await;
+    archive.stop().await;
+    pruned.stop().await;
 }
 
 /// A peer that has the headers of an honest node, and never sends a block.
