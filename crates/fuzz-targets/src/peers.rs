@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use synod_gossip::compact::{Rebuilt, Reconstruction};
 use synod_gossip::member::Envelope;
-use synod_gossip::wire::NewsReader;
+use synod_gossip::wire::{News, NewsReader};
 use synod_gossip::{AddressBook, CompactBlock, SavedBook};
 
 /// A compact block is written back as it was read, asks for exactly what it did not bring, and
@@ -57,7 +57,7 @@ pub(crate) fn news(bytes: &[u8]) {
     };
     let messages = read(usize::from(*step) + 1);
     assert_eq!(messages, read(body.len().max(1)));
-    let again: Vec<u8> = messages.iter().flat_map(|it| it.encode()).collect();
+    let again: Vec<u8> = messages.iter().flat_map(News::encode).collect();
     assert!(body.starts_with(&again));
 }
 
