@@ -20,8 +20,11 @@ pub const RANGE_BYTES: usize = 4 << 20;
 /// The most bytes of blocks that wait for those before them; past it only the first missing
 /// block is asked for.
 pub const MAX_BUFFERED_BYTES: usize = 64 << 20;
-/// The bytes of blocks handed to the node at once, and the most that one more may add.
+/// The bytes of blocks that the node has in its hands without verdict, past which it is handed no
+/// further one: enough that it connects some while it verifies others.
 pub const FEED_BYTES: usize = 8 << 20;
+/// The most such blocks.
+pub const FEED_BLOCKS: usize = 256;
 /// How long a peer may deliver nothing while another could, in milliseconds (Core 28:
 /// `BLOCK_STALLING_TIMEOUT_DEFAULT`).
 pub const STALL_MS: u64 = 2_000;
@@ -88,6 +91,8 @@ struct Worker {
     is_idle: bool,
     strikes: u32,
     benched_until: u64,
+    /// Whether what it has was named up to its best header.
+    is_named_whole: bool,
 }
 
 /// The blocks that are wanted, on their way, or waiting to be handed on.
@@ -98,6 +103,8 @@ pub struct Downloads {
     workers: BTreeMap<PeerId, Worker>,
     declined: VecDeque<(BlockHash, u64)>,
     buffered: usize,
+    /// Blocks in the node's hands, and their bytes.
+    feeding: (usize, usize),
     average: usize,
 }
 
@@ -107,6 +114,7 @@ impl Downloads {
     pub fn want(&mut self, peer: PeerId, missing: &[BlockHash], now: u64) -> usize {
         self.declined.retain(|(_, until)| now < *until);
         let declined: BTreeSet<BlockHash> = self.declined.iter().map(|(hash, _)| *hash).collect();
+        let is_named_whole = missing.len() < BLOCK_WINDOW;
         let missing: Vec<BlockHash> = missing
             .iter()
             .take(BLOCK_WINDOW)
@@ -130,9 +138,23 @@ impl Downloads {
             });
             slot.sources.insert(peer);
         }
-        self.workers.entry(peer).or_default();
+        self.workers.entry(peer).or_default().is_named_whole = is_named_whole;
         self.drop_unsourced();
         count
+    }
+
+    /// Says whether it is time to note again what is missing up to the best header of a peer: when
+    /// half of a window is left of what was noted last, or nothing where that was all.
+    #[must_use]
+    pub fn is_short_of(&self, peer: PeerId) -> bool {
+        let worker = self.workers.get(&peer);
+        let left = if worker.is_some_and(|it| it.is_named_whole) {
+            0
+        } else {
+            BLOCK_WINDOW / 2
+        };
+        let named = self.slots.values().filter(|it| it.sources.contains(&peer));
+        named.take(left + 1).count() <= left
     }
 
     /// Assigns blocks to a peer that has them; none while it is benched or others are at all
@@ -298,8 +320,11 @@ impl Downloads {
     /// before them.
     pub fn feed(&mut self) -> Vec<Arrived> {
         let mut batch = Vec::new();
-        let mut bytes = 0;
         for hash in &self.order {
+            let (blocks, bytes) = self.feeding;
+            if bytes >= FEED_BYTES || blocks >= FEED_BLOCKS {
+                break;
+            }
             let parent_waits = match self.slots.get(hash).map(|slot| &slot.state) {
                 Some(State::Here(_, parent)) => self
                     .slots
@@ -315,12 +340,9 @@ impl Downloads {
             };
             let state = std::mem::replace(&mut slot.state, State::Waiting);
             if let State::Here(block, parent) = state {
-                bytes += block.raw.len();
+                self.feeding = (blocks + 1, bytes + block.raw.len());
                 batch.push(block.clone());
                 slot.state = State::Feeding(block, parent);
-            }
-            if bytes >= FEED_BYTES {
-                break;
             }
         }
         batch
@@ -336,6 +358,8 @@ impl Downloads {
             slot.state = state;
             return;
         };
+        let (blocks, bytes) = self.feeding;
+        self.feeding = (blocks - 1, bytes - block.raw.len());
         match fed {
             Fed::Again => slot.state = State::Here(block, parent),
             Fed::Mutated => {

@@ -231,8 +231,7 @@ impl<N: NodePort> PeerTable<N> {
         {
             return Verdict::Declined;
         }
-        let verdicts = self.node.submit_blocks(vec![raw]).await;
-        let verdict = verdicts.first().copied().unwrap_or(Verdict::Unavailable);
+        let verdict = self.node.submit_block(raw).await;
         if verdict == Verdict::Accepted {
             self.praise(peer, true);
         }

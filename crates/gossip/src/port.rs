@@ -99,8 +99,13 @@ pub trait NodePort: Clone + Send + Sync + 'static {
         limit: usize,
     ) -> impl Future<Output = Vec<BlockHash>> + Send;
 
-    /// Takes in raw blocks in order.
-    fn submit_blocks(&self, blocks: Vec<Bytes>) -> impl Future<Output = Vec<Verdict>> + Send;
+    /// Takes in a raw block; it is durable, and the tip has settled, when the answer comes.
+    fn submit_block(&self, block: Bytes) -> impl Future<Output = Verdict> + Send;
+
+    /// Takes in one of many raw blocks whose headers were judged, after those that it was called
+    /// for before; the call hands the block on at once, the answer is the verdict. Readers see the
+    /// blocks when they are durable, which may be later.
+    fn feed_block(&self, block: Bytes) -> impl Future<Output = Verdict> + Send + use<Self>;
 
     /// Says whether the block is known, in whatever state.
     fn knows_block(&self, hash: BlockHash) -> impl Future<Output = bool> + Send;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
+use futures_util::stream::{FuturesUnordered, StreamExt};
 use synod_primitives::{BlockHash, Header};
 use tokio::time::{sleep, timeout};
 
@@ -71,7 +71,7 @@ impl<N: NodePort> Session<N> {
     async fn download(&mut self, best: BlockHash) -> Result<(), Trouble> {
         loop {
             let mut range = self.table.take_range(self.id);
-            if range.is_empty() {
+            if range.is_empty() && self.table.downloads().is_short_of(self.id) {
                 let missing = self.table.node.missing_blocks(best, BLOCK_WINDOW).await;
                 let now = self.table.now_ms();
                 if self.table.downloads().want(self.id, &missing, now) == 0 {
@@ -164,30 +164,36 @@ impl<N: NodePort> PeerTable<N> {
         }
     }
 
-    /// Hands blocks on to the node as they become complete, until the table stops: the next
-    /// ones are fetched while it checks these.
+    /// Hands blocks on to the node as they become complete, until the table stops: it has the
+    /// next ones while it checks those before, and more are fetched meanwhile.
     pub(crate) async fn feed(self: Arc<Self>) {
+        let stopped = self.stop.clone();
+        tokio::select! {
+            () = stopped.cancelled() => {}
+            () = self.feed_on() => {}
+        }
+    }
+
+    async fn feed_on(&self) {
+        let mut fed = FuturesUnordered::new();
         loop {
-            let batch = self.downloads().feed();
-            if batch.is_empty() {
-                tokio::select! {
-                    () = self.stop.cancelled() => return,
-                    () = self.to_feed.notified() => continue,
-                }
+            for block in self.downloads().feed() {
+                let verdict = self.node.feed_block(block.raw.clone());
+                fed.push(async move { (block, verdict.await) });
             }
-            let raws: Vec<Bytes> = batch.iter().map(|it| it.raw.clone()).collect();
-            let verdicts = self.node.submit_blocks(raws).await;
-            let is_busy = verdicts.contains(&Verdict::Unavailable);
-            for (block, verdict) in batch.iter().zip(verdicts) {
-                self.settle(block, verdict);
+            let (block, verdict) = tokio::select! {
+                Some(next) = fed.next() => next,
+                () = self.to_feed.notified() => continue,
+            };
+            self.settle(&block, verdict);
+            if verdict == Verdict::Unavailable {
+                // All come back before any of them is handed on again, in order.
+                while let Some((block, verdict)) = fed.next().await {
+                    self.settle(&block, verdict);
+                }
+                sleep(BUSY).await;
             }
             self.downloads_changed.notify_waiters();
-            if is_busy {
-                tokio::select! {
-                    () = self.stop.cancelled() => return,
-                    () = sleep(BUSY) => {}
-                }
-            }
         }
     }
 

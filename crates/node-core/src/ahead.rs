@@ -89,7 +89,8 @@ impl Ahead {
 impl Chain {
     /// Says whether the tip may run ahead: under an engine that does not follow connected blocks,
     /// which could not take back what it concludes from one.
-    pub(crate) fn may_run_ahead(&self) -> bool {
+    #[must_use]
+    pub fn may_run_ahead(&self) -> bool {
         self.settings.threads > 1 && self.engine.stands_at().is_none()
     }
 

@@ -55,7 +55,7 @@ pub use open::engine_of;
 pub use prepared::PreparedBlock;
 pub use proposal::Unsealed;
 pub use prune::MIN_BLOCKS_KEPT;
-pub use row::Row;
+pub use row::{Row, Verdicts};
 pub use storage::{
     Batch, ChainChange, CoinsFlush, Durability, HeaderRecord, Status, Storage, StorageError, Stored,
 };

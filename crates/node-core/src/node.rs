@@ -406,6 +406,15 @@ impl Node {
         self.follow(&change, now)
     }
 
+    /// Does a bounded part of the work that storage has left for later, see [`Storage::tidy`]; says
+    /// whether more is left.
+    ///
+    /// # Errors
+    /// Storage failed; the node must then be opened again, unless it was full.
+    pub fn tidy(&mut self) -> Result<bool, StorageError> {
+        self.chain.storage.tidy()
+    }
+
     /// Forgets the oldest blocks, at most `limit` heights of them, see [`Chain::prune`]; says
     /// whether anything was forgotten.
     ///

@@ -6,8 +6,8 @@ use crate::chain::Chain;
 use crate::event::Event;
 use crate::node::{Node, read};
 use crate::prepared::PreparedBlock;
-use crate::storage::{Durability, StorageError};
-use crate::submit::Taken;
+use crate::storage::{Batch, Durability, StorageError};
+use crate::submit::{Taken, View};
 use crate::verdict::{Accepted, Refusal};
 
 /// Bytes of blocks and undo data that are written together.
@@ -15,11 +15,15 @@ const COMMIT_BYTES: usize = 4 << 20;
 /// The most blocks that are written together.
 const COMMIT_BLOCKS: usize = 256;
 
+/// Verdicts on blocks, in the order of the blocks.
+pub type Verdicts = Vec<Result<Accepted, Refusal>>;
+
 /// Takes in blocks one after the other, without waiting between them: while the scripts of some
 /// still run, the next ones are connected, and those before are written.
 ///
-/// It holds the node, since the tip runs ahead of the scripts between two calls. What is written is
-/// durable with the next synced commit. Dropping it waits for the scripts and writes nothing more.
+/// It holds the node, since the tip runs ahead of the scripts between two calls; what it shows of
+/// itself ([`Row::sync`], [`Row::take_events`]) is verified and written. What is written is durable
+/// with the next synced commit. Dropping it waits for the scripts and writes nothing more.
 pub struct Row<'n> {
     node: &'n mut Node,
     /// Blocks without verdict, oldest first, each with the number of blocks that the tip had run
@@ -44,15 +48,11 @@ impl Row<'_> {
         self.node.chain()
     }
 
-    /// Takes in a block; returns the verdicts that are there by now, in the order of the blocks.
+    /// Takes in a block; returns the verdicts that are there by now.
     ///
     /// # Errors
     /// Storage failed; the node must then be opened again.
-    pub fn push(
-        &mut self,
-        block: PreparedBlock,
-        now: u64,
-    ) -> Result<Vec<Result<Accepted, Refusal>>, StorageError> {
+    pub fn push(&mut self, block: PreparedBlock, now: u64) -> Result<Verdicts, StorageError> {
         let taken = {
             let mempool = read(&self.node.mempool);
             self.node.chain.take_in_row(block, now, &*mempool)?
@@ -61,12 +61,43 @@ impl Row<'_> {
             .push_back((self.node.chain.ahead.pushed(), taken));
         let work = &self.node.chain.work;
         if work.bytes > COMMIT_BYTES + self.node.chain.ahead.bytes()
-            || self.taken.len() > COMMIT_BLOCKS
+            || work.blocks.len().max(self.taken.len()) > COMMIT_BLOCKS
         {
             self.commit(now)?;
-            return Ok(self.take_verdicts());
         }
-        Ok(Vec::new())
+        Ok(self.take_verdicts())
+    }
+
+    /// Waits for the scripts of the lowest block that the tip runs ahead of; returns the verdicts
+    /// that are there by now, nothing when all were.
+    ///
+    /// # Errors
+    /// Storage failed; the node must then be opened again.
+    pub fn settle_next(&mut self) -> Result<Option<Verdicts>, StorageError> {
+        let chain = &mut self.node.chain;
+        if chain.ahead.is_empty() && self.taken.is_empty() {
+            return Ok(None);
+        }
+        if !chain.settle_lowest()? {
+            // Another branch may be the best now.
+            chain.advance(&*read(&self.node.mempool))?;
+        }
+        Ok(Some(self.take_verdicts()))
+    }
+
+    /// Makes durable what is verified, without waiting for the rest; returns what readers may see
+    /// of it.
+    ///
+    /// # Errors
+    /// Storage failed; the node must then be opened again.
+    pub fn sync(&mut self, now: u64) -> Result<View, StorageError> {
+        self.commit(now)?;
+        // What hangs on single blocks at the tip, as an index does, is none of a row's business.
+        self.node.chain.storage.commit(Batch {
+            durability: Durability::Synced,
+            ..Batch::default()
+        })?;
+        Ok(self.node.chain.stored_view())
     }
 
     /// Takes what happened since the last time, oldest first.
@@ -78,7 +109,7 @@ impl Row<'_> {
     ///
     /// # Errors
     /// Storage failed; the node must then be opened again.
-    pub fn finish(mut self, now: u64) -> Result<Vec<Result<Accepted, Refusal>>, StorageError> {
+    pub fn finish(mut self, now: u64) -> Result<Verdicts, StorageError> {
         {
             let mempool = read(&self.node.mempool);
             self.node.chain.activate_best(&*mempool)?;
@@ -94,7 +125,7 @@ impl Row<'_> {
 
     /// Correctness: a block has its verdict when everything has that the tip ran ahead of when the
     /// block came.
-    fn take_verdicts(&mut self) -> Vec<Result<Accepted, Refusal>> {
+    fn take_verdicts(&mut self) -> Verdicts {
         let settled = self.node.chain.ahead.settled();
         let has_verdict = |(pushed, _): &(u64, Taken)| *pushed <= settled;
         let count = self.taken.iter().take_while(|it| has_verdict(it)).count();

@@ -213,6 +213,15 @@ pub trait Storage: Send {
         )))
     }
 
+    /// Does a bounded part of the work that commits have left for later, such as an index; says
+    /// whether more is left.
+    ///
+    /// # Errors
+    /// As [`Storage::commit`].
+    fn tidy(&mut self) -> Result<bool, StorageError> {
+        Ok(false)
+    }
+
     /// Writes the batch that there was no room for, if there is one.
     ///
     /// # Errors

@@ -275,7 +275,15 @@ impl Chain {
     /// Returns what readers may see of the chain.
     #[must_use]
     pub fn view(&self) -> View {
-        let tip = self.tree.tip();
+        self.view_at(self.tree.tip())
+    }
+
+    /// Returns what readers may see of the chain as storage has it.
+    pub(crate) fn stored_view(&self) -> View {
+        self.view_at(self.work.stored_tip.unwrap_or_else(|| self.tree.tip()))
+    }
+
+    fn view_at(&self, tip: EntryId) -> View {
         let record = &self.tree.entry(tip).record;
         View {
             height: record.height,

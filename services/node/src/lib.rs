@@ -28,6 +28,7 @@ pub mod mining;
 mod news;
 pub mod payout;
 pub mod port;
+mod prepare;
 mod pruning;
 mod replace;
 mod room;

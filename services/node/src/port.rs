@@ -15,7 +15,6 @@ use crate::chain::ChainHandle;
 use crate::duty::{Duties, hear};
 use crate::headers;
 use crate::state::read;
-use crate::tools::prepare::{Pending, Preparation};
 
 /// Gossip's way to the chain thread.
 #[derive(Clone)]
@@ -24,9 +23,6 @@ pub struct ChainPort {
     reader: Reader,
     duties: Duties,
 }
-
-/// More blocks than this in one submission are bulk work: only the last is synced.
-const BULK_BLOCKS: usize = 4;
 
 impl ChainPort {
     /// Makes the port.
@@ -105,29 +101,19 @@ impl NodePort for ChainPort {
         missing.await.unwrap_or_default()
     }
 
-    async fn submit_blocks(&self, blocks: Vec<Bytes>) -> Vec<Verdict> {
-        let count = blocks.len();
+    async fn submit_block(&self, block: Bytes) -> Verdict {
         let answer = self.chain.run(move |node, now| {
-            if blocks.len() <= BULK_BLOCKS {
-                return node.submit_blocks(&blocks, now, Durability::Synced);
-            }
-            // Their headers were judged before they were asked for, so the checks of the blocks
-            // by themselves are worth making ahead.
-            let preparation = Preparation::of(node);
-            let mut pending: Vec<Pending> = blocks
-                .into_iter()
-                .map(|raw| preparation.prepare(raw))
-                .collect();
-            let last = pending.pop();
-            let mut bulk = pending.into_iter().map(Pending::wait);
-            let mut verdicts = node.submit_prepared(&mut bulk, now, Durability::Deferred)?;
-            let mut last = last.into_iter().map(Pending::wait);
-            verdicts.extend(node.submit_prepared(&mut last, now, Durability::Synced)?);
-            Ok(verdicts)
+            let verdicts = node.submit_blocks(&[block], now, Durability::Synced)?;
+            Ok(verdicts.first().map(block_verdict))
         });
-        match answer.await {
-            Ok(verdicts) => verdicts.iter().map(block_verdict).collect(),
-            Err(_) => vec![Verdict::Unavailable; count],
+        answer.await.ok().flatten().unwrap_or(Verdict::Unavailable)
+    }
+
+    fn feed_block(&self, block: Bytes) -> impl Future<Output = Verdict> + Send + use<> {
+        let verdict = self.chain.feed(block);
+        async move {
+            let verdict = verdict.await;
+            verdict.map_or(Verdict::Unavailable, |it| block_verdict(&it))
         }
     }
 

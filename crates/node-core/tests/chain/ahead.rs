@@ -299,3 +299,54 @@ fn a_row_that_is_dropped_leaves_a_verified_tip() {
             .all(Result::is_ok)
     );
 }
+
+#[test]
+fn a_row_shows_and_writes_only_what_is_verified_while_the_tip_runs_ahead() {
+    let disk = Disk::default();
+    let (mut node, blocks, payment) = node_and_blocks(&disk);
+    let before = node.view();
+    drop(node.take_events());
+    let branch = invalid_branch(&blocks, &payment);
+    let mut row = node.row();
+    let mut verdicts = Vec::new();
+    for block in &branch[..3] {
+        let prepared = synod_node_core::PreparedBlock::check(block.raw());
+        verdicts.extend(row.push(prepared, NOW).expect("storage works"));
+    }
+    // None has been waited for.
+    assert_eq!(verdicts.len(), 0);
+    assert_eq!(row.sync(NOW).expect("storage works"), before);
+    assert!(row.take_events().is_empty());
+    assert_eq!(stored_tip(&disk), before.hash);
+
+    let first = row.settle_next().expect("storage works");
+    assert_eq!(first.map(|it| it.len()), Some(1));
+    let shown = row.sync(NOW).expect("storage works");
+    assert_eq!(shown.hash, blocks[0].hash());
+    assert_eq!(row.take_events().len(), 1);
+    assert_eq!(stored_tip(&disk), blocks[0].hash());
+
+    let rest = row.settle_next().expect("storage works").expect("two wait");
+    let codes: Vec<_> = rest
+        .iter()
+        .map(|it| it.as_ref().expect_err("the branch fails").code.as_str())
+        .collect();
+    assert_eq!(codes, [INVALID, "bad-prevblk"]);
+    assert_eq!(row.settle_next(), Ok(None));
+    assert_eq!(row.sync(NOW).expect("storage works").hash, blocks[0].hash());
+    assert!(row.take_events().is_empty());
+
+    // The row goes on with the honest branch.
+    for block in &blocks[1..] {
+        let prepared = synod_node_core::PreparedBlock::check(block.raw());
+        row.push(prepared, NOW).expect("storage works");
+    }
+    row.finish(NOW).expect("storage works");
+    assert_eq!(node.view().hash, blocks[BLOCKS - 1].hash());
+    assert_eq!(stored_tip(&disk), blocks[BLOCKS - 1].hash());
+}
+
+fn stored_tip(disk: &Disk) -> BlockHash {
+    let stored = disk.lock().load().expect("memory");
+    *stored.active.last().expect("the genesis block")
+}

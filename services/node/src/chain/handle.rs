@@ -4,13 +4,21 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use arc_swap::ArcSwap;
-use synod_node_core::{Admission, Node, Offer, SharedMempool, SharedWaiting, StorageError, View};
+use bytes::Bytes;
+use synod_node_core::{
+    Accepted, Admission, Node, Offer, Refusal, SharedMempool, SharedWaiting, StorageError, View,
+};
 use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::prepare::{Pending, Preparation};
 
 /// The most requests that wait for the chain thread; past it they are refused.
 pub(super) const MAX_WAITING_REQUESTS: usize = 1024;
 /// The most transactions that wait for the mempool; past it they are refused.
 pub(super) const MAX_WAITING_TRANSACTIONS: usize = 1024;
+/// The most blocks of bulk work that wait; past it they are refused. Whoever feeds them keeps to a
+/// limit in bytes.
+pub(super) const MAX_WAITING_BLOCKS: usize = 1024;
 
 /// The chain thread does not do what it was asked.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
@@ -35,6 +43,8 @@ pub(super) type Reply = Box<dyn FnOnce() + Send>;
 pub(super) type Outcome = Result<Reply, StorageError>;
 /// Where whoever submitted a transaction waits.
 pub(super) type AdmissionReply = oneshot::Sender<Result<Admission, Unavailable>>;
+/// Where whoever fed a block waits.
+pub(super) type VerdictReply = oneshot::Sender<Result<Result<Accepted, Refusal>, Unavailable>>;
 
 /// Whether a job changes what the node has.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -55,8 +65,8 @@ pub(super) enum Request {
     Tick,
     /// The end: what waits behind it is not done any more.
     Stop,
-    /// To look for transactions that wait for the mempool; they have a queue of their own.
-    Admissions,
+    /// To look for blocks and transactions that wait in queues of their own.
+    LookAside,
 }
 
 /// A transaction for the mempool: those that wait side by side are verified together.
@@ -65,12 +75,20 @@ pub(super) struct Waiting {
     pub(super) reply: AdmissionReply,
 }
 
+/// A block of bulk work.
+pub(super) struct Fed {
+    pub(super) block: Pending,
+    pub(super) reply: VerdictReply,
+}
+
 /// Speaks to the chain thread; clones share it.
 #[derive(Clone)]
 pub struct ChainHandle {
     pub(super) requests: mpsc::Sender<Request>,
     pub(super) admissions: mpsc::Sender<Waiting>,
-    /// Whether the chain thread knows that transactions wait.
+    pub(super) bulk: mpsc::Sender<Fed>,
+    pub(super) preparation: Preparation,
+    /// Whether the chain thread knows that blocks or transactions wait.
     pub(super) is_awake: Arc<AtomicBool>,
     pub(super) view: Arc<ArcSwap<View>>,
     pub(super) mempool: SharedMempool,
@@ -89,6 +107,8 @@ pub struct Changes {
     pub tip: u64,
     /// Changes of the mempool.
     pub mempool: u64,
+    /// Whether more blocks wait already: the tip will not rest where it is.
+    pub is_passing: bool,
 }
 
 impl ChainHandle {
@@ -199,14 +219,43 @@ impl ChainHandle {
         self.admissions
             .try_send(Waiting { offer, reply })
             .map_err(|error| unavailable(&error))?;
-        // Correctness: a full queue wakes the chain thread as well, and after each request it
-        // looks for transactions.
+        self.wake()?;
+        answer.await.map_err(|_| Unavailable::Stopped)?
+    }
+
+    /// Feeds a block of bulk work, whose parent was fed before it or is known; its checks by itself
+    /// begin at once on other threads, so its header should have been judged before. The answer
+    /// comes when the verdict is there; the block is durable when readers see it.
+    ///
+    /// # Errors
+    /// Too many wait, the node is stopping, storage failed or has no room.
+    pub(crate) fn feed(
+        &self,
+        raw: Bytes,
+    ) -> impl Future<Output = Result<Result<Accepted, Refusal>, Unavailable>> + Send + use<> {
+        let (reply, verdict) = oneshot::channel();
+        let block = self.preparation.prepare(raw);
+        let sent = self
+            .bulk
+            .try_send(Fed { block, reply })
+            .map_err(|error| unavailable(&error))
+            .and_then(|()| self.wake());
+        async move {
+            sent?;
+            verdict.await.map_err(|_| Unavailable::Stopped)?
+        }
+    }
+
+    /// Lets the chain thread look into the queues beside its requests.
+    ///
+    /// Correctness: a full queue of requests wakes it as well, and after each it looks there.
+    fn wake(&self) -> Result<(), Unavailable> {
         if !self.is_awake.swap(true, Ordering::AcqRel)
-            && self.send(Request::Admissions) == Err(Unavailable::Stopped)
+            && self.send(Request::LookAside) == Err(Unavailable::Stopped)
         {
             return Err(Unavailable::Stopped);
         }
-        answer.await.map_err(|_| Unavailable::Stopped)?
+        Ok(())
     }
 
     /// Ends the chain thread after the requests before this one.

@@ -1,8 +1,7 @@
 //! The transaction index: where each transaction of the active chain lies.
 //!
 //! It is derived from the blocks and may stand behind the tip; the store keeps the block that
-//! it stands at. It is brought up after each block at the tip, and in long steps after bulk
-//! work.
+//! it stands at. It is brought up with each block at the tip, and in steps after bulk work.
 
 use bytes::Bytes;
 use synod_primitives::encode::count_size;
@@ -13,8 +12,11 @@ use synod_store::{
 
 /// The most blocks indexed in one transaction.
 const MAX_BLOCKS_PER_STEP: u32 = 500;
-/// The bytes of blocks indexed in one transaction past which no further block is added.
+/// The bytes of blocks indexed in one transaction past which no further block is added, where
+/// nobody waits meanwhile.
 const BYTES_PER_STEP: usize = 16 << 20;
+/// The same where requests may wait: a step takes some tens of milliseconds.
+const BYTES_PER_SHORT_STEP: usize = 2 << 20;
 
 /// Brings the index after the chain.
 pub(super) struct TransactionIndex {
@@ -28,19 +30,34 @@ impl TransactionIndex {
 
     /// Indexes all blocks up to the tip.
     pub(super) async fn catch_up(&mut self, writer: &mut Writer) -> Result<(), StoreError> {
-        while let Some(flush) = self.next_step().await? {
-            let batch = Batch {
-                transactions: Some(flush),
-                durability: Durability::Deferred,
-                ..Batch::default()
-            };
-            writer.commit(&batch).await?;
-        }
+        while self.step(writer, BYTES_PER_STEP).await? {}
         Ok(())
     }
 
-    /// Returns the next change of the index, `None` at the tip.
-    async fn next_step(&self) -> Result<Option<TransactionsFlush>, StoreError> {
+    /// Indexes a few blocks; says whether more are left.
+    pub(super) async fn short_step(&mut self, writer: &mut Writer) -> Result<bool, StoreError> {
+        self.step(writer, BYTES_PER_SHORT_STEP).await
+    }
+
+    async fn step(&mut self, writer: &mut Writer, bytes: usize) -> Result<bool, StoreError> {
+        let Some((flush, has_more)) = self.next_step(bytes).await? else {
+            return Ok(false);
+        };
+        let batch = Batch {
+            transactions: Some(flush),
+            durability: Durability::Deferred,
+            ..Batch::default()
+        };
+        writer.commit(&batch).await?;
+        Ok(has_more)
+    }
+
+    /// Returns the next change of the index, of at most so many bytes of blocks and one block more,
+    /// and whether another follows it; `None` at the tip.
+    async fn next_step(
+        &self,
+        bytes: usize,
+    ) -> Result<Option<(TransactionsFlush, bool)>, StoreError> {
         let standing = self.reader.standing().await?;
         let Some((tip_height, tip)) = standing.tip else {
             return Ok(None);
@@ -54,7 +71,7 @@ impl TransactionIndex {
         };
         let blocks = self
             .reader
-            .active_blocks(next, MAX_BLOCKS_PER_STEP, BYTES_PER_STEP)
+            .active_blocks(next, MAX_BLOCKS_PER_STEP, bytes)
             .await?;
         let mut inserts = Vec::new();
         let mut reached = match next.previous() {
@@ -70,11 +87,12 @@ impl TransactionIndex {
             reached = tip;
         }
         inserts.sort_unstable_by_key(|(txid, _)| *txid);
-        Ok(Some(TransactionsFlush {
+        let flush = TransactionsFlush {
             tip: reached,
             inserts,
             deletes,
-        }))
+        };
+        Ok(Some((flush, reached != tip)))
     }
 
     /// Walks from the block that the index stands at down to the active chain; returns the

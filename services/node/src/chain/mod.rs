@@ -1,5 +1,6 @@
 //! The chain thread: the one place where a node's state changes.
 
+mod bulk;
 mod handle;
 mod index;
 mod storage;
@@ -7,6 +8,6 @@ mod thread;
 pub mod warnings;
 mod write_behind;
 
-pub use handle::{ChainHandle, Unavailable};
+pub use handle::{ChainHandle, Changes, Unavailable};
 pub use storage::StoreAdapter;
 pub use thread::{News, Running, spawn};

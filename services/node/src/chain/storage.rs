@@ -227,6 +227,11 @@ impl Storage for StoreAdapter {
         self.writing.set_record(name, value)
     }
 
+    fn tidy(&mut self) -> Result<bool, StorageError> {
+        self.retry()?;
+        self.writing.index()
+    }
+
     fn retry(&mut self) -> Result<(), StorageError> {
         self.write()?;
         self.settle()

@@ -6,15 +6,17 @@ use std::thread::JoinHandle;
 
 use arc_swap::ArcSwap;
 use synod_engine::Millis;
-use synod_node_core::{Event, Node, Offer, StorageError, View};
+use synod_node_core::{Chain, Event, Node, Offer, StorageError, View};
 use tokio::sync::{mpsc, watch};
 
+use super::bulk::Bulk;
 use super::handle::{
-    ChainHandle, Changes, MAX_WAITING_REQUESTS, MAX_WAITING_TRANSACTIONS, Purpose, Reply, Request,
-    Unavailable, Waiting,
+    ChainHandle, Changes, MAX_WAITING_BLOCKS, MAX_WAITING_REQUESTS, MAX_WAITING_TRANSACTIONS,
+    Purpose, Reply, Request, Unavailable, Waiting,
 };
 use super::warnings;
 use crate::duty::Runtime;
+use crate::prepare::Preparation;
 use crate::state::clock_ms;
 
 /// The most transactions that are verified together.
@@ -26,8 +28,13 @@ const ADMITTED_TOGETHER_BYTES: usize = 128 << 10;
 /// The most batches of news that wait for whoever passes them on.
 const MAX_WAITING_NEWS: usize = 4096;
 
-/// What happened, in order, for those who tell others.
-pub type News = Vec<Event>;
+/// What happened, for those who tell others.
+pub struct News {
+    /// In order.
+    pub events: Vec<Event>,
+    /// Whether more blocks wait already: the tip will not rest where it is.
+    pub is_passing: bool,
+}
 
 /// The running chain thread and what comes out of it.
 pub struct Running {
@@ -50,6 +57,7 @@ pub struct Running {
 pub fn spawn(node: Node, clock: fn() -> u64, runtime: Runtime) -> std::io::Result<Running> {
     let (requests, inbox) = mpsc::channel(MAX_WAITING_REQUESTS);
     let (admissions, waiting) = mpsc::channel(MAX_WAITING_TRANSACTIONS);
+    let (bulk, bulk_inbox) = mpsc::channel(MAX_WAITING_BLOCKS);
     let is_awake = Arc::new(AtomicBool::new(false));
     let (news, news_out) = mpsc::channel(MAX_WAITING_NEWS);
     let (changes, watching) = watch::channel(Changes::default());
@@ -60,6 +68,8 @@ pub fn spawn(node: Node, clock: fn() -> u64, runtime: Runtime) -> std::io::Resul
     let handle = ChainHandle {
         requests,
         admissions,
+        bulk,
+        preparation: Preparation::of(&node),
         is_awake: Arc::clone(&is_awake),
         view: Arc::clone(&view),
         mempool: node.mempool(),
@@ -82,10 +92,10 @@ pub fn spawn(node: Node, clock: fn() -> u64, runtime: Runtime) -> std::io::Resul
                 clock,
                 publisher,
                 is_full,
-                waiting: WaitingRoom {
-                    inbox: waiting,
-                    is_awake,
-                },
+                waiting: WaitingRoom { inbox: waiting },
+                bulk: Bulk { inbox: bulk_inbox },
+                is_awake,
+                is_untidy: false,
                 runtime,
             }
             .run(inbox)
@@ -97,23 +107,27 @@ pub fn spawn(node: Node, clock: fn() -> u64, runtime: Runtime) -> std::io::Resul
     })
 }
 
-struct ChainThread {
-    node: Node,
-    clock: fn() -> u64,
-    publisher: Publisher,
+pub(super) struct ChainThread {
+    pub(super) node: Node,
+    pub(super) clock: fn() -> u64,
+    pub(super) publisher: Publisher,
     is_full: Arc<AtomicBool>,
     runtime: Runtime,
-    waiting: WaitingRoom,
+    pub(super) waiting: WaitingRoom,
+    pub(super) bulk: Bulk,
+    /// Whether others take it that this thread looks into the two queues before it sleeps.
+    is_awake: Arc<AtomicBool>,
+    /// Whether storage may have left something for later.
+    is_untidy: bool,
 }
 
 /// Where transactions wait for the mempool. They have a queue of their own, so that a block never
 /// waits behind more than one group of them.
-struct WaitingRoom {
+pub(super) struct WaitingRoom {
     inbox: mpsc::Receiver<Waiting>,
-    is_awake: Arc<AtomicBool>,
 }
 
-struct Publisher {
+pub(super) struct Publisher {
     view: Arc<ArcSwap<synod_node_core::View>>,
     news: mpsc::Sender<News>,
     changes: watch::Sender<Changes>,
@@ -124,23 +138,25 @@ impl ChainThread {
     fn run(mut self, mut inbox: mpsc::Receiver<Request>) -> Result<(), StorageError> {
         self.runtime.start(&mut self.node)?;
         self.publish()?;
-        let mut has_more = false;
         loop {
-            // Where transactions wait, each request is followed by one group of them.
-            let request = match has_more {
-                true => inbox.try_recv().ok(),
-                false => match inbox.blocking_recv() {
+            // Each request is followed by one group of the transactions that wait, and by blocks.
+            let request = if self.is_untidy || self.has_some_aside() {
+                inbox.try_recv().ok()
+            } else {
+                match inbox.blocking_recv() {
                     None => break,
                     some => some,
-                },
+                }
             };
+            let mut is_idle = request.is_none();
             if let Some(request) = request {
                 let replies = match request {
                     Request::Stop => break,
                     Request::Resume => self.resume()?,
-                    Request::Admissions => Vec::new(),
+                    Request::LookAside => Vec::new(),
                     Request::Tick => self.tick()?,
                     Request::Run(purpose, job) => {
+                        self.is_untidy |= purpose == Purpose::Change;
                         let is_refused = purpose == Purpose::Change && self.is_full();
                         let node = (!is_refused).then_some(&mut self.node);
                         let outcome = job(node, (self.clock)());
@@ -149,11 +165,19 @@ impl ChainThread {
                 };
                 self.answer(replies)?;
             }
-            let group = self.waiting.next_group();
-            has_more = !group.is_empty();
-            if has_more {
+            let group = self.waiting.take();
+            if !group.is_empty() {
+                is_idle = false;
                 let replies = self.admit(group)?;
                 self.answer(replies)?;
+            }
+            if self.take_in_bulk(&inbox)? {
+                // What was left for later begins before the next request: after a few blocks that
+                // is all of it.
+                (is_idle, self.is_untidy) = (true, true);
+            }
+            if is_idle && self.is_untidy {
+                self.tidy()?;
             }
         }
         match self.node.flush() {
@@ -175,12 +199,38 @@ impl ChainThread {
         Ok(())
     }
 
-    fn is_full(&self) -> bool {
+    /// Says whether transactions or blocks wait; when none do, whoever comes next wakes the thread.
+    fn has_some_aside(&self) -> bool {
+        let has_some = || self.waiting.has_some() || self.bulk.has_some();
+        // Correctness: whoever comes after the swap wakes the thread; who came before is seen.
+        has_some() || (self.is_awake.swap(false, Ordering::AcqRel) && has_some())
+    }
+
+    /// Does a part of what storage has left for later, unless more blocks wait.
+    fn tidy(&mut self) -> Result<(), StorageError> {
+        if self.bulk.has_some() {
+            return Ok(());
+        }
+        if self.is_full() {
+            self.is_untidy = false;
+            return Ok(());
+        }
+        match self.node.tidy() {
+            Ok(has_more) => self.is_untidy = has_more,
+            Err(error) => {
+                self.is_untidy = false;
+                self.unless_full(Err(error))?;
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn is_full(&self) -> bool {
         self.is_full.load(Ordering::Acquire)
     }
 
     /// Passes on every failure but that there is no room, which is only noted.
-    fn unless_full(
+    pub(super) fn unless_full(
         &self,
         outcome: Result<Vec<Reply>, StorageError>,
     ) -> Result<Vec<Reply>, StorageError> {
@@ -201,6 +251,7 @@ impl ChainThread {
         let resumed = self.node.resume((self.clock)());
         if resumed.is_ok() {
             self.is_full.store(false, Ordering::Release);
+            self.is_untidy = true;
             tracing::info!("there is room again: blocks and transactions are accepted");
         }
         self.unless_full(resumed.map(|()| Vec::new()))
@@ -246,7 +297,7 @@ impl ChainThread {
     }
 
     /// Does what the engine asks for, until it asks for nothing more; returns what happened.
-    fn follow_engine(&mut self) -> Result<News, StorageError> {
+    fn follow_engine(&mut self) -> Result<Vec<Event>, StorageError> {
         let now = Millis(clock_ms());
         let done = self.runtime.carry_out(&mut self.node, now);
         self.unless_full(done.map(|()| Vec::new()))?;
@@ -256,16 +307,33 @@ impl ChainThread {
         Ok(events)
     }
 
-    fn publish(&mut self) -> Result<(), StorageError> {
+    /// Tells readers what happened.
+    pub(super) fn publish(&mut self) -> Result<(), StorageError> {
         let events = self.follow_engine()?;
         let pruned_below = self.node.chain().pruned_below().0;
         self.publisher
             .pruned_below
             .store(pruned_below, Ordering::Release);
-        if events.is_empty() {
-            self.publish_dispute();
-            return Ok(());
+        let is_passing = self.bulk.has_some();
+        let has_tip = self
+            .publisher
+            .publish(events, || self.node.view(), is_passing);
+        if !has_tip {
+            self.publisher.publish_dispute(self.node.chain());
         }
+        Ok(())
+    }
+}
+
+impl Publisher {
+    /// Tells readers what happened; `view` is the chain after it, and `is_passing` says that more
+    /// blocks wait. Says whether the view was shown.
+    pub(super) fn publish(
+        &mut self,
+        events: Vec<Event>,
+        view: impl FnOnce() -> View,
+        is_passing: bool,
+    ) -> bool {
         let is_about_mempool = |event: &Event| {
             matches!(
                 event,
@@ -277,35 +345,41 @@ impl ChainThread {
         let has_mempool = events.iter().any(is_about_mempool);
         let has_tip = !events.iter().all(is_about_mempool);
         if has_tip {
-            self.publish_view(self.node.view());
-        } else {
-            self.publish_dispute();
+            self.show(view());
         }
-        self.publisher.changes.send_modify(|changes| {
+        self.changes.send_if_modified(|changes| {
+            let before = *changes;
             changes.tip += u64::from(has_tip);
             changes.mempool += u64::from(has_mempool);
+            changes.is_passing = is_passing;
+            *changes != before
         });
-        if self.publisher.news.blocking_send(events).is_err() {
+        if !events.is_empty()
+            && self
+                .news
+                .blocking_send(News { events, is_passing })
+                .is_err()
+        {
             tracing::debug!("nobody listens to the chain any more");
         }
-        Ok(())
+        has_tip
     }
 
-    fn publish_view(&self, view: View) {
-        warnings::log_changes(Some(&self.publisher.view.load()), &view);
-        self.publisher.view.store(Arc::new(view));
+    fn show(&self, view: View) {
+        warnings::log_changes(Some(&self.view.load()), &view);
+        self.view.store(Arc::new(view));
     }
 
     /// A chain may turn out to be invalid, or be reconsidered, while the tip stays.
     ///
     /// Correctness: nothing else of the view changes, since a tip that met a full disk is not
     /// to be seen yet.
-    fn publish_dispute(&self) {
-        let heavier_invalid = self.node.chain().heavier_invalid();
-        let view = self.publisher.view.load();
+    fn publish_dispute(&self, chain: &Chain) {
+        let heavier_invalid = chain.heavier_invalid();
+        let view = self.view.load();
         if heavier_invalid != view.heavier_invalid {
             let view = View::clone(&view);
-            self.publish_view(View {
+            self.show(View {
                 heavier_invalid,
                 ..view
             });
@@ -314,17 +388,12 @@ impl ChainThread {
 }
 
 impl WaitingRoom {
-    /// Takes the transactions that wait, as many as are verified together.
-    fn next_group(&mut self) -> Vec<Waiting> {
-        let mut group = self.take();
-        if group.is_empty() {
-            // Correctness: whoever comes after this wakes the thread; who came before is taken.
-            self.is_awake.store(false, Ordering::Release);
-            group = self.take();
-        }
-        group
+    /// Says whether transactions wait.
+    pub(super) fn has_some(&self) -> bool {
+        !self.inbox.is_empty()
     }
 
+    /// Takes the transactions that wait, as many as are verified together.
     fn take(&mut self) -> Vec<Waiting> {
         let mut group = Vec::new();
         let mut bytes = 0;

@@ -22,14 +22,22 @@ enum Job {
     Write(Box<Batch>),
     /// Bring the transaction index up.
     CatchUp,
+    /// Bring the transaction index up a little.
+    Index,
     /// Forget the blocks below a height.
     Prune(Height),
     /// Set a record by its name.
     Record(&'static str, Bytes),
 }
 
-/// What became of a job, with the batch, if it was one.
-type Done = (Option<Box<Batch>>, Result<(), StorageError>);
+/// What became of a job.
+struct Done {
+    /// The batch, if it was one.
+    batch: Option<Box<Batch>>,
+    result: Result<(), StorageError>,
+    /// Whether the transaction index is behind now.
+    is_index_behind: bool,
+}
 
 /// A batch that was on its way, and what became of it.
 pub(super) type Written = (Box<Batch>, Result<(), StorageError>);
@@ -41,6 +49,7 @@ pub(super) struct WriteBehind {
     done: Receiver<Done>,
     thread: Option<JoinHandle<()>>,
     under_way: Option<UnderWay>,
+    is_index_behind: bool,
 }
 
 /// The batch that is being written.
@@ -62,6 +71,7 @@ impl WriteBehind {
             writer,
             index,
             runtime,
+            is_index_behind: false,
         };
         let thread = std::thread::Builder::new()
             .name("store-commits".to_owned())
@@ -71,6 +81,7 @@ impl WriteBehind {
             done,
             thread: Some(thread),
             under_way: None,
+            is_index_behind: false,
         })
     }
 
@@ -87,7 +98,7 @@ impl WriteBehind {
         if self.under_way.take().is_none() {
             return Ok(None);
         }
-        let (batch, result) = self.done.recv().map_err(|_| ended())?;
+        let Done { batch, result, .. } = self.wait()?;
         Ok(batch.map(|batch| (batch, result)))
     }
 
@@ -99,6 +110,15 @@ impl WriteBehind {
     /// Brings the transaction index up to the tip; no batch may be on its way.
     pub(super) fn catch_up(&mut self) -> Result<(), StorageError> {
         self.ask(Job::CatchUp)
+    }
+
+    /// Brings the transaction index up a little where it is behind; says whether it still is. No
+    /// batch may be on its way.
+    pub(super) fn index(&mut self) -> Result<bool, StorageError> {
+        if self.is_index_behind {
+            self.ask(Job::Index)?;
+        }
+        Ok(self.is_index_behind)
     }
 
     /// Forgets the blocks below a height; no batch may be on its way.
@@ -117,8 +137,13 @@ impl WriteBehind {
 
     fn ask(&mut self, job: Job) -> Result<(), StorageError> {
         self.send(job)?;
-        let (_, result) = self.done.recv().map_err(|_| ended())?;
-        result
+        self.wait()?.result
+    }
+
+    fn wait(&mut self) -> Result<Done, StorageError> {
+        let done = self.done.recv().map_err(|_| ended())?;
+        self.is_index_behind = done.is_index_behind;
+        Ok(done)
     }
 
     fn send(&self, job: Job) -> Result<(), StorageError> {
@@ -149,19 +174,27 @@ struct Writing {
     writer: Writer,
     index: TransactionIndex,
     runtime: Handle,
+    /// Whether blocks joined the active chain that the index does not have.
+    is_index_behind: bool,
 }
 
 impl Writing {
     fn run(mut self, inbox: &Receiver<Job>, results: &SyncSender<Done>) {
         for job in inbox {
-            let done = match job {
+            let (batch, result) = match job {
                 Job::Write(batch) => {
                     let result = self.write(&batch);
                     (Some(batch), result)
                 }
                 Job::CatchUp => (None, self.catch_up()),
+                Job::Index => (None, self.index_some()),
                 Job::Prune(below) => (None, self.prune(below)),
                 Job::Record(name, value) => (None, self.set_record(name, value)),
+            };
+            let done = Done {
+                batch,
+                result,
+                is_index_behind: self.is_index_behind,
             };
             if results.send(done).is_err() {
                 break;
@@ -173,13 +206,21 @@ impl Writing {
         let rows = into_store(batch);
         let written = self.runtime.block_on(self.writer.commit(&rows));
         written.map_err(failed)?;
-        // In bulk the index is left behind and brought up with the next synced commit.
+        self.is_index_behind |= batch.chain.is_some();
+        // In bulk the index is left behind; after it a long way is gone in short steps
+        // ([`WriteBehind::index`]).
         //
         // Correctness: a batch whose index found no room is written twice; the second time changes
         // nothing.
-        if batch.chain.is_some() && batch.durability == Durability::Synced {
-            self.catch_up()?;
+        if self.is_index_behind && batch.durability == Durability::Synced && batch.chain.is_some() {
+            self.index_some()?;
         }
+        Ok(())
+    }
+
+    fn index_some(&mut self) -> Result<(), StorageError> {
+        let step = self.index.short_step(&mut self.writer);
+        self.is_index_behind = self.runtime.block_on(step).map_err(failed)?;
         Ok(())
     }
 
@@ -201,7 +242,9 @@ impl Writing {
 
     fn catch_up(&mut self) -> Result<(), StorageError> {
         let caught_up = self.index.catch_up(&mut self.writer);
-        self.runtime.block_on(caught_up).map_err(failed)
+        self.runtime.block_on(caught_up).map_err(failed)?;
+        self.is_index_behind = false;
+        Ok(())
     }
 }
 

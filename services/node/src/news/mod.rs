@@ -30,17 +30,17 @@ pub(crate) async fn pass_on(
     state: AppState,
     mut known: BTreeSet<HashHex>,
 ) {
-    while let Some(news) = inbox.recv().await {
-        tell_peers(&state, &news).await;
-        let events = news.into_iter().flat_map(|event| told(event, &mut known));
+    while let Some(News { events, is_passing }) = inbox.recv().await {
+        tell_peers(&state, &events, is_passing).await;
+        let events = events.into_iter().flat_map(|event| told(event, &mut known));
         publish(&log, events.collect());
     }
 }
 
-/// Announces new blocks and transactions to peers.
-async fn tell_peers(state: &AppState, news: &[Event]) {
+/// Announces new blocks and transactions to peers; of blocks that others follow at once, none.
+async fn tell_peers(state: &AppState, news: &[Event], is_passing: bool) {
     let blocks = news.iter().filter_map(|event| match event {
-        Event::BlockConnected { hash, height, .. } => Some((*hash, *height)),
+        Event::BlockConnected { hash, height, .. } if !is_passing => Some((*hash, *height)),
         _ => None,
     });
     let blocks: Vec<(BlockHash, Height)> = blocks.collect();

@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout};
 
+use crate::chain::Changes;
 use crate::state::AppState;
 
-/// The tip is followed once it has rested for so long: bulk work moves it all the time.
+/// The tip is followed once it has rested for so long and no blocks wait: bulk work moves it all
+/// the time.
 const REST: Duration = Duration::from_millis(250);
 /// The least time between two savings.
 const SAVED_EVERY: Duration = Duration::from_secs(60);
@@ -27,8 +29,10 @@ pub(crate) async fn run(state: AppState) {
         let rested = async {
             let mut is_open = changes.wait_for(|it| it.tip != followed).await.is_ok();
             while is_open {
+                is_open = changes.wait_for(|it| !it.is_passing).await.is_ok();
                 followed = changes.borrow_and_update().tip;
-                let moved = timeout(REST, changes.wait_for(|it| it.tip != followed)).await;
+                let moves = |it: &Changes| it.tip != followed || it.is_passing;
+                let moved = timeout(REST, changes.wait_for(moves)).await;
                 match moved {
                     Ok(moved) => is_open = moved.is_ok(),
                     Err(_) => break,

@@ -18,13 +18,9 @@ use tokio::time::{Interval, MissedTickBehavior};
 
 use crate::app::open_node;
 use crate::config::NodeConfig;
+use crate::prepare::{Preparation, Prepared};
 use crate::state::clock;
-use crate::tools::prepare::{Preparation, Prepared};
 
-/// Bytes of blocks that are prepared ahead of the one that is taken in.
-pub(super) const PREPARED_BYTES: usize = 4 << 20;
-/// The most blocks that are prepared ahead.
-pub(super) const PREPARED_BLOCKS: usize = 256;
 /// Bytes of blocks held in memory because their parent comes later in the file; past it
 /// they are read again in another pass.
 const MAX_HELD_BYTES: usize = 256 << 20;

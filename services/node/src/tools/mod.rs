@@ -4,7 +4,6 @@
 pub mod backup;
 pub mod export;
 pub mod import;
-pub(crate) mod prepare;
 pub mod reindex;
 pub mod snapshot;
 pub mod verify;

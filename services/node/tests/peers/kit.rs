@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use synod_api::{HashHex, NodeClient};
 use synod_chainspec::genesis_block;
 use synod_gossip::wire;
+use synod_node::chain::ChainHandle;
 use synod_node::{NodeConfig, app};
 use synod_primitives::{
     Amount, BlockHash, CompactTarget, Header, MerkleRoot, OutPoint, Script, Transaction, TxIn,
@@ -30,6 +31,7 @@ pub(crate) const UNREACHABLE: &str = "http://192.168.77.7:9330";
 /// A node on a port of its own, in a directory of its own.
 pub(crate) struct TestNode {
     pub(crate) client: NodeClient,
+    pub(crate) chain: ChainHandle,
     pub(crate) http: reqwest::Client,
     pub(crate) url: String,
     token: String,
@@ -49,6 +51,7 @@ pub(crate) struct Starter {
     pub(crate) network: Option<String>,
     pub(crate) trust: Vec<String>,
     pub(crate) data: Option<TempDir>,
+    pub(crate) threads: Option<usize>,
 }
 
 impl Starter {
@@ -60,7 +63,7 @@ impl Starter {
             network: self.network.unwrap_or_else(|| "regtest".to_owned()),
             trust_checkpoint: self.trust,
             dev: true,
-            threads: Some(1),
+            threads: self.threads.or(Some(1)),
             peer: self.peer,
             announce: self.announce,
             member: self.member,
@@ -77,10 +80,12 @@ impl Starter {
             .expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let shutdown = Shutdown::new();
+        let chain = opened.chain().clone();
         let task = tokio::spawn(app::run(config, opened, listener, shutdown.clone()));
         let client = NodeClient::new(&url).expect("a client");
         TestNode {
             client,
+            chain,
             http: reqwest::Client::new(),
             url,
             token: token.trim().to_owned(),

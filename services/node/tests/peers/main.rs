@@ -5,5 +5,6 @@ mod kit;
 mod limits;
 mod members;
 mod news;
+mod rows;
 mod sealed;
 mod sync;

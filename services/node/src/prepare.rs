@@ -9,9 +9,13 @@ use bytes::Bytes;
 use synod_node_core::{Node, PreparedBlock};
 use synod_primitives::BlockHash;
 
-use super::import::{PREPARED_BLOCKS, PREPARED_BYTES};
+/// Bytes of blocks that are prepared ahead of the one that is taken in.
+const PREPARED_BYTES: usize = 4 << 20;
+/// The most blocks that are prepared ahead.
+const PREPARED_BLOCKS: usize = 256;
 
 /// Where blocks are prepared.
+#[derive(Clone)]
 pub(crate) enum Preparation {
     /// On the threads that check scripts.
     Pool(Arc<rayon::ThreadPool>),
@@ -38,7 +42,7 @@ impl Preparation {
         let (sender, receiver) = mpsc::channel();
         let again = raw.clone();
         pool.spawn(move || {
-            // Nobody waits any more when the import has failed meanwhile.
+            // Nobody waits any more when the work has failed meanwhile.
             let _ = sender.send(PreparedBlock::check(&raw));
         });
         Pending::Soon(receiver, again)
@@ -66,33 +70,33 @@ impl Pending {
 
 /// Blocks that are or will be prepared and are taken in next, parents before children.
 #[derive(Default)]
-pub(super) struct Prepared {
+pub(crate) struct Prepared {
     blocks: VecDeque<(BlockHash, usize, Pending)>,
     bytes: usize,
     hashes: HashSet<BlockHash>,
 }
 
 impl Prepared {
-    pub(super) fn push(&mut self, hash: BlockHash, size: usize, block: Pending) {
+    pub(crate) fn push(&mut self, hash: BlockHash, size: usize, block: Pending) {
         self.hashes.insert(hash);
         self.bytes += size;
         self.blocks.push_back((hash, size, block));
     }
 
     /// Takes the oldest.
-    pub(super) fn pop(&mut self) -> Option<Pending> {
+    pub(crate) fn pop(&mut self) -> Option<Pending> {
         let (hash, size, block) = self.blocks.pop_front()?;
         self.hashes.remove(&hash);
         self.bytes -= size;
         Some(block)
     }
 
-    pub(super) fn contains(&self, hash: &BlockHash) -> bool {
+    pub(crate) fn contains(&self, hash: &BlockHash) -> bool {
         self.hashes.contains(hash)
     }
 
     /// Says whether no further block is to be prepared before one is taken.
-    pub(super) fn is_full(&self) -> bool {
+    pub(crate) fn is_full(&self) -> bool {
         self.bytes >= PREPARED_BYTES || self.blocks.len() >= PREPARED_BLOCKS
     }
 }
