@@ -48,6 +48,34 @@ pub struct VerifyReport {
     pub listed: Vec<String>,
 }
 
+impl std::fmt::Display for VerifyReport {
+    /// Writes what was read, a line each fault that is listed, and the verdict as the last line.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self {
+            headers,
+            blocks,
+            undo,
+            coins,
+            transactions,
+            faults,
+            listed,
+        } = self;
+        writeln!(
+            f,
+            "read: {headers} headers, {blocks} blocks, {undo} undo records, {coins} coins, \
+             {transactions} transactions of the index"
+        )?;
+        for fault in listed {
+            writeln!(f, "fault: {fault}")?;
+        }
+        match faults {
+            0 => f.write_str("the database is sound"),
+            1 => f.write_str("1 fault was found"),
+            _ => write!(f, "{faults} faults were found"),
+        }
+    }
+}
+
 impl VerifyReport {
     /// Says whether nothing is wrong.
     #[must_use]

@@ -282,7 +282,7 @@ pub(crate) async fn run() -> Result<ExitCode> {
         } => {
             let level = tools::verify::Level::new(level).context("a level is 1 to 4")?;
             let report = tools::verify::run(&node.load()?, level, blocks).await?;
-            println!("{report:#?}");
+            println!("{report}");
             if !report.is_sound() {
                 return Ok(ExitCode::FAILURE);
             }

@@ -11,6 +11,9 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 use synod_primitives::{Block, Transaction};
 
+#[path = "strangers.rs"]
+mod strangers;
+
 use crate::client::Connection;
 use crate::process::Node;
 
@@ -61,24 +64,38 @@ pub(crate) fn run(node: &Node, means: &Means<'_>) -> Result<()> {
         ..Attack::new("nobody attacks", Vec::new())
     };
     row(node, &honest, &nobody)?;
-    for attack in attacks(node, means)? {
+    for attack in attacks(node, means)?
+        .into_iter()
+        .chain(strangers::attacks(node, means)?)
+    {
         row(node, &honest, &attack)?;
     }
-    let held: Vec<TcpStream> = (0..HELD)
-        .filter_map(|_| {
-            let mut stream = TcpStream::connect(node.address).ok()?;
-            stream
-                .write_all(b"GET /v1/chain HTTP/1.1\r\nhost: 127")
-                .ok()?;
-            Some(stream)
-        })
-        .collect();
-    let silent = Attack {
-        what: "P11 200 connections with half a header",
-        ..nobody
-    };
-    row(node, &honest, &silent)?;
-    drop(held);
+    for (what, half) in [
+        (
+            "P11 200 connections with half a header",
+            "GET /v1/chain HTTP/1.1\r\nhost: 127",
+        ),
+        (
+            "P11 200 connections with half a body",
+            "POST /v1/blocks HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: \
+             application/octet-stream\r\ncontent-length: 1000\r\n\r\nhalf",
+        ),
+    ] {
+        let held: Vec<TcpStream> = (0..HELD)
+            .filter_map(|_| {
+                let mut stream = TcpStream::connect(node.address).ok()?;
+                stream.write_all(half.as_bytes()).ok()?;
+                Some(stream)
+            })
+            .collect();
+        let silent = Attack {
+            what,
+            attackers: 0,
+            ..Attack::new(what, Vec::new())
+        };
+        row(node, &honest, &silent)?;
+        drop(held);
+    }
     let blocks = means.new_blocks.iter();
     let connection = Connection::open(node.address)?;
     let post = |raw: &Bytes| connection.request("POST", "/v1/blocks", OCTETS, raw);
@@ -112,11 +129,6 @@ fn attacks(node: &Node, means: &Means<'_>) -> Result<Vec<Attack>> {
     let post = |path: &str, kind: &str, body: &[u8]| connection.request("POST", path, kind, body);
     let block = Block::decode(means.full_block)?;
     let session = shake_hands(node)?;
-    let with = |line: &str, request: Vec<u8>| {
-        let at = request.windows(2).position(|it| it == b"\r\n");
-        let at = at.map_or(0, |at| at + 2);
-        [&request[..at], line.as_bytes(), b"\r\n", &request[at..]].concat()
-    };
     let seated = |path: &str, kind: &str, body: &[u8]| {
         with(
             &format!("x-synod-session: {session}"),
@@ -232,12 +244,19 @@ fn attacks(node: &Node, means: &Means<'_>) -> Result<Vec<Attack>> {
     ])
 }
 
-/// Greets the node as a peer; returns the session.
-fn shake_hands(node: &Node) -> Result<String> {
+/// Puts a line among the headers of a request.
+fn with(line: &str, request: Vec<u8>) -> Vec<u8> {
+    let at = request.windows(2).position(|it| it == b"\r\n");
+    let at = at.map_or(0, |at| at + 2);
+    [&request[..at], line.as_bytes(), b"\r\n", &request[at..]].concat()
+}
+
+/// What a peer says when it greets the node.
+fn greeting(node: &Node) -> Result<Value> {
     let mut connection = Connection::open(node.address)?;
     let (_, body) = connection.get("/v1/chain")?;
     let chain: Value = serde_json::from_slice(&body)?;
-    let body = json!({
+    Ok(json!({
         "protocol_version": 1,
         "chain_id": chain["chain_id"],
         "network": chain["network"],
@@ -247,7 +266,13 @@ fn shake_hands(node: &Node) -> Result<String> {
         "best_block_hash": chain["best_block_hash"],
         "chainwork": chain["chainwork"],
         "time": std::time::UNIX_EPOCH.elapsed()?.as_secs(),
-    });
+    }))
+}
+
+/// Greets the node as a peer; returns the session.
+fn shake_hands(node: &Node) -> Result<String> {
+    let mut connection = Connection::open(node.address)?;
+    let body = greeting(node)?;
     let request = connection.request(
         "POST",
         "/p2p/v1/handshake",

@@ -54,6 +54,9 @@ async fn reindexing_rebuilds_the_same_chain_and_coins_from_the_blocks() {
     damage(&data.path(), &outpoint);
     let verified = tool(&data.path(), &["verify"]);
     assert_eq!(verified.status.code(), Some(1), "{}", said(&verified));
+    let report = String::from_utf8_lossy(&verified.stdout).into_owned();
+    assert!(report.contains("\nfault: "), "{report}");
+    assert!(!report.contains("sound"), "{report}");
     // What is kept of the digest must not answer for the coins.
     let _ = std::fs::remove_file(data.path().join("coins.digest"));
     let node = Process::start_with(&data.path(), &["--reindex"], |_| ());
@@ -63,6 +66,12 @@ async fn reindexing_rebuilds_the_same_chain_and_coins_from_the_blocks() {
     assert!(!data.path().join("reindex").exists());
     let verified = tool(&data.path(), &["verify", "--level", "4", "--blocks", "20"]);
     assert!(verified.status.success(), "{}", said(&verified));
+    let report = String::from_utf8_lossy(&verified.stdout).into_owned();
+    assert!(
+        report.starts_with("read: 133 headers, 133 blocks, "),
+        "{report}"
+    );
+    assert!(report.ends_with("\nthe database is sound\n"), "{report}");
 }
 
 #[tokio::test]
