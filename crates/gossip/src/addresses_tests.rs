@@ -1,4 +1,5 @@
 use super::*;
+use crate::UrlPolicy;
 
 fn url(a: u8, b: u8, c: u8, d: u8) -> PeerUrl {
     let text = format!("http://{a}.{b}.{c}.{d}:9330");

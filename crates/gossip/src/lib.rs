@@ -41,6 +41,7 @@ pub mod outbox;
 mod peers;
 mod port;
 mod post;
+mod questions;
 mod session;
 mod stream;
 mod sync;

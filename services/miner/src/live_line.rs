@@ -1,34 +1,13 @@
 //! One line in the terminal that shows what the miner does.
 
-use std::io::Write;
-use std::time::Duration;
-
 use synod_api::miner::MinerStatus;
-use synod_service::Shutdown;
+use synod_service::{Shutdown, show_live_line};
 
 use crate::state::State;
 
-/// How often the line is written anew.
-const INTERVAL: Duration = Duration::from_millis(500);
-/// Returns to the first column and clears the line.
-const CLEAR: &str = "\r\x1b[2K";
-
 /// Shows the line until a stop is asked for.
 pub(crate) async fn show(state: State, shutdown: Shutdown) {
-    let mut tick = tokio::time::interval(INTERVAL);
-    loop {
-        tokio::select! {
-            () = shutdown.stopping() => break,
-            _ = tick.tick() => write(&format!("{CLEAR}{}", line(&state.status()))),
-        }
-    }
-    write(&format!("{CLEAR}{}\n", line(&state.status())));
-}
-
-fn write(text: &str) {
-    let mut out = std::io::stderr().lock();
-    // A terminal that is gone is no reason to stop mining.
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    show_live_line(|| line(&state.status()), shutdown).await;
 }
 
 fn line(status: &MinerStatus) -> String {

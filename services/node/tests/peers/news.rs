@@ -263,6 +263,38 @@ async fn bytes_and_peers_are_counted() {
     one.stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_came_and_is_spoken_to_is_told_once() {
+    let one = start().await;
+    one.mine(1).await;
+    let two = start_with_peers(&[&one.url]).await;
+    until_at(&two, one.tip().await).await;
+    // Its reader is there, and the first has called back where it says that it listens.
+    listening(&one).await;
+    let sent = async |direction: &str| {
+        let peers = one.peers().await;
+        let mut found = peers.iter().filter(|it| it["direction"] == direction);
+        let peer = found.find(|it| it["is_connected"] == true && it["url"] == two.url.as_str());
+        peer.and_then(|it| it["bytes_sent"].as_u64())
+    };
+    until(async || sent("outbound").await.is_some() && sent("inbound").await.is_some()).await;
+    let (by_post, by_stream) = (sent("outbound").await, sent("inbound").await);
+    let blocks = 20;
+    for _ in 0..blocks {
+        one.mine(1).await;
+        until_at(&two, one.tip().await).await;
+    }
+    // A compact block of a coinbase alone takes more than 250 bytes; the seat is sent no more
+    // than short answers.
+    let grown = |now: Option<u64>, before: Option<u64>| Some(now? - before?);
+    let by_post = grown(sent("outbound").await, by_post);
+    let by_stream = grown(sent("inbound").await, by_stream);
+    assert!(by_post > Some(250 * blocks), "{by_post:?}");
+    assert!(by_stream < Some(150 * blocks), "{by_stream:?}");
+    two.stop().await;
+    one.stop().await;
+}
+
 /// Spends a transaction's only output.
 fn child_of(parent: &synod_primitives::Transaction, fee: u64) -> synod_primitives::Transaction {
     let value = parent.outputs()[0].value.sat().cast_unsigned();
