@@ -132,7 +132,7 @@ fn attacks(node: &Node, means: &Means<'_>) -> Result<Vec<Attack>> {
     let seated = |path: &str, kind: &str, body: &[u8]| {
         with(
             &format!("x-synod-session: {session}"),
-            post(path, kind, body),
+            &post(path, kind, body),
         )
     };
     let ids = |count: usize, mark: usize| -> Vec<String> {
@@ -190,7 +190,7 @@ fn attacks(node: &Node, means: &Means<'_>) -> Result<Vec<Attack>> {
             "P13 compressed bodies",
             vec![with(
                 "content-encoding: gzip",
-                post("/v1/transactions", OCTETS, &[0x1f; 9_000]),
+                &post("/v1/transactions", OCTETS, &[0x1f; 9_000]),
             )],
         ),
         Attack::new(
@@ -223,7 +223,7 @@ fn attacks(node: &Node, means: &Means<'_>) -> Result<Vec<Attack>> {
             "P28 two lengths of one body",
             vec![with(
                 "transfer-encoding: chunked",
-                post("/v1/blocks", OCTETS, b"0\r\n\r\n"),
+                &post("/v1/blocks", OCTETS, b"0\r\n\r\n"),
             )],
         ),
         Attack::new(
@@ -245,7 +245,7 @@ fn attacks(node: &Node, means: &Means<'_>) -> Result<Vec<Attack>> {
 }
 
 /// Puts a line among the headers of a request.
-fn with(line: &str, request: Vec<u8>) -> Vec<u8> {
+fn with(line: &str, request: &[u8]) -> Vec<u8> {
     let at = request.windows(2).position(|it| it == b"\r\n");
     let at = at.map_or(0, |at| at + 2);
     [&request[..at], line.as_bytes(), b"\r\n", &request[at..]].concat()

@@ -26,7 +26,7 @@ pub(super) fn attacks(node: &Node, means: &Means<'_>) -> Result<Vec<Attack>> {
         let line = format!("x-synod-session: {}", shake_hands(node)?);
         let bodies = bodies.iter();
         Ok(bodies
-            .map(|body| with(&line, post(path, kind, body)))
+            .map(|body| with(&line, &post(path, kind, body)))
             .collect())
     };
     let greet = |change: &dyn Fn(usize) -> (&'static str, String)| -> Result<Vec<Vec<u8>>> {
