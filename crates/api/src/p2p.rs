@@ -33,6 +33,8 @@ pub const MAX_REQUESTED_BLOCKS: usize = 128;
 /// The most bytes of an engine proof beside a header: a coinbase of 18,000 bytes, the branch
 /// that leads from it to the Merkle root, and their lengths.
 pub const MAX_PROOF_BYTES: usize = 18_484;
+/// The most marks of sessions in a greeting.
+pub const MAX_MARKS: usize = 4;
 /// The most characters of an agent's name.
 pub const MAX_AGENT: usize = 64;
 /// The most characters of a peer's URL.
@@ -62,6 +64,12 @@ pub struct Handshake {
     /// `x-synod-session`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session: Option<NodeIdHex>,
+    /// In a question: marks of the sessions that the receiver may have with the sender, at most 4.
+    /// A mark is the SHA-256 of `synod-session` and the 16 bytes of the secret. A receiver that
+    /// finds the mark of a secret of its own knows that both conversations are with one node.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(max_items = 4)]
+    pub marks: Vec<HashHex>,
     /// The sender's height.
     pub height: u32,
     /// The height below which the sender has forgotten its blocks; absent when it has all.

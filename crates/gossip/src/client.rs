@@ -107,6 +107,12 @@ impl PeerClient {
         Ok(self)
     }
 
+    /// Returns the secret by which the peer knows this node.
+    #[must_use]
+    pub(crate) fn session(&self) -> Option<NodeIdHex> {
+        self.session
+    }
+
     /// Names this node to the peer by a secret from its greeting.
     #[must_use]
     pub fn with_session(mut self, session: NodeIdHex) -> Self {

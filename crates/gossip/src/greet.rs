@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use synod_api::hex::NodeIdHex;
-use synod_api::p2p::{Handshake, MAX_AGENT};
+use synod_api::p2p::{Handshake, MAX_AGENT, MAX_MARKS};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -29,7 +29,7 @@ pub enum GreetError {
     #[error("this node speaks another version of the protocol")]
     OtherVersion,
     /// A text is too long.
-    #[error("the agent's name is too long")]
+    #[error("the agent's name or the list of marks is too long")]
     TooLong,
     /// The peer is this node itself.
     #[error("this is the node itself")]
@@ -79,7 +79,7 @@ impl<N: NodePort> PeerTable<N> {
         if theirs.protocol_version != synod_api::p2p::PROTOCOL_VERSION {
             return Err(GreetError::OtherVersion);
         }
-        if theirs.agent.len() > MAX_AGENT {
+        if theirs.agent.len() > MAX_AGENT || theirs.marks.len() > MAX_MARKS {
             return Err(GreetError::TooLong);
         }
         if theirs.node_id == self.identity.node_id {
@@ -87,6 +87,7 @@ impl<N: NodePort> PeerTable<N> {
         }
         let listens_at = theirs.listen_url.clone();
         let greeted = self.seat(address, theirs, known, fresh)?;
+        self.lock().pair();
         self.note_listener(address, listens_at.as_deref());
         Ok(greeted)
     }

@@ -127,7 +127,7 @@ impl<N: NodePort> PeerTable<N> {
             return Heard::Refused;
         };
         let hash = compact.hash();
-        self.with_outbox(peer, |outbox| outbox.note_block(hash));
+        self.note(peer, |outbox| outbox.note_block(hash));
         if self.node.knows_block(hash).await {
             return Heard::Known;
         }
@@ -251,7 +251,7 @@ impl<N: NodePort> PeerTable<N> {
                 }
             }
         }
-        self.with_outbox(peer, |outbox| {
+        self.note(peer, |outbox| {
             for wtxid in wtxids {
                 outbox.note_transaction(*wtxid);
             }

@@ -26,6 +26,7 @@ impl<N: NodePort> Session<N> {
             node_id: identity.node_id,
             listen_url: identity.listen_url.clone(),
             session: None,
+            marks: self.table.marks_of(&self.url),
             height: tip.height.0,
             prune_height: self.table.node.prune_height(),
             best_block_hash: HashHex::from_internal(tip.hash.to_bytes()),

@@ -38,6 +38,7 @@ pub mod message;
 mod netgroup;
 mod offers;
 pub mod outbox;
+mod pairs;
 mod peers;
 mod port;
 mod post;

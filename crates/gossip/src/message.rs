@@ -113,7 +113,7 @@ impl<N: NodePort> PeerTable<N> {
             self.blame(peer, MALFORMED, "a message past its limit");
             return 0;
         }
-        self.with_outbox(peer, |outbox| {
+        self.note(peer, |outbox| {
             for message in &messages {
                 outbox.messages.note(message);
             }

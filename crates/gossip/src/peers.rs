@@ -136,6 +136,8 @@ pub(crate) struct Entry<S> {
     pub(crate) told: u64,
     /// What speaks to it in the name of the session that this node has there.
     pub(crate) client: Option<PeerClient>,
+    /// The other conversation with the same node, where that is proved.
+    pub(crate) twin: Option<PeerId>,
 }
 
 /// Why a peer was not added.
@@ -221,6 +223,7 @@ impl<S> Peers<S> {
             has_stream: false,
             told: 0,
             client: None,
+            twin: None,
         };
         self.entries.insert(id, entry);
         id

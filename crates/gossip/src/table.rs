@@ -283,9 +283,12 @@ impl<N: NodePort> PeerTable<N> {
     }
 
     pub(crate) fn keep_client(&self, id: PeerId, client: &PeerClient) {
-        if let Some(entry) = self.lock().entries.get_mut(&id) {
+        let mut peers = self.lock();
+        if let Some(entry) = peers.entries.get_mut(&id) {
             entry.client = Some(client.clone());
         }
+        // Correctness: the peer may have greeted this node before its own answer arrived.
+        peers.pair();
     }
 
     pub(crate) fn drop_client(&self, id: PeerId) {
@@ -305,26 +308,8 @@ impl<N: NodePort> PeerTable<N> {
 
     pub(crate) fn tell(&self, push: impl Fn(&mut Outbox)) {
         let mut peers = self.lock();
-        let spoken_to: BTreeSet<PeerUrl> = peers
-            .entries
-            .values()
-            .filter(|it| !it.state.is_inbound() && it.state.is_connected)
-            .filter_map(|it| it.state.url.clone())
-            .collect();
-        for entry in peers.entries.values_mut() {
-            let is_told = if entry.state.is_inbound() {
-                // Security: who is who is only claimed, and nobody may silence another by taking
-                // its name. Whoever says that it listens where this node speaks to somebody
-                // silences itself alone.
-                entry.has_stream
-                    && entry
-                        .state
-                        .announced()
-                        .is_none_or(|url| !spoken_to.contains(&url))
-            } else {
-                entry.state.is_connected
-            };
-            if is_told {
+        for id in peers.told() {
+            if let Some(entry) = peers.entries.get_mut(&id) {
                 push(&mut entry.outbox);
                 entry.wake.notify_one();
             }

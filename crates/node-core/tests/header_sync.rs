@@ -159,7 +159,7 @@ fn p01_low_work_headers_leave_nothing_and_cost_bits() {
 }
 
 #[test]
-#[ignore = "takes a minute; run with --release"]
+#[ignore = "takes 20 s of a core; run with --release"]
 fn p01_ten_million_low_work_headers_cost_less_than_ten_megabytes() {
     let mut node = hard_node();
     // All blocks come at one moment, so each period of 500 is four times as hard as the one

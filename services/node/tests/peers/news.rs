@@ -295,6 +295,80 @@ async fn a_node_that_came_and_is_spoken_to_is_told_once() {
     one.stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn p21_a_peer_that_takes_anothers_name_and_address_silences_nobody() {
+    let one = start().await;
+    one.mine(1).await;
+    let two = start_with_peers(&[&one.url]).await;
+    until_at(&two, one.tip().await).await;
+    listening(&one).await;
+    let peers = one.peers().await;
+    let seat = peers.iter().find(|it| it["direction"] == "inbound");
+    assert_eq!(seat.expect("it came")["url"], two.url.as_str());
+    // A stranger greets both as the other one, with marks that it has made up.
+    for (node, name) in [(&one, &two), (&two, &one)] {
+        let claim = json!({
+            "listen_url": name.url,
+            "marks": [hex([1; 32]), hex([2; 32])],
+        });
+        let (status, greeting) = node.greet_as(claim).await;
+        assert_eq!(status, 200, "{greeting}");
+        let session = greeting["session"].as_str().expect("a session");
+        // What it says that it has is not taken for what the other one has.
+        let block = node.mine(1).await[0];
+        let raw_block = node.client.block_raw(block).await.expect("the block");
+        let block = Block::decode(&raw_block).expect("a block");
+        let compact = CompactBlock::of(&block, raw(b""), 7).encode();
+        let (_, answer) = node.post_octets(session, "compact", compact).await;
+        assert_eq!(answer["status"], "known");
+        until_at(name, node.tip().await).await;
+    }
+    let (status, _) = one
+        .greet_as(json!({ "marks": vec![hex([1; 32]); 5] }))
+        .await;
+    assert_eq!(status, 400, "five marks");
+    two.stop().await;
+    one.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_came_from_a_node_in_one_conversation_is_not_told_back_in_the_other() {
+    let one = start().await;
+    let mined = one.mine(150).await;
+    let two = start_with_peers(&[&one.url]).await;
+    until_at(&two, one.tip().await).await;
+    // The first greets the second where that says that it listens, with the mark of its session.
+    until(async || {
+        let peers = one.peers().await;
+        peers
+            .iter()
+            .any(|it| it["direction"] == "outbound" && it["is_connected"] == true)
+    })
+    .await;
+    let to_one = async || {
+        let peers = two.peers().await;
+        let peer = peers.iter().find(|it| it["direction"] == "outbound");
+        peer.and_then(|it| it["bytes_sent"].as_u64())
+    };
+    let before = to_one().await;
+    let mut last = None;
+    for hash in &mined[..40] {
+        last = Some(submit(&one, &payment(&one, *hash, 1000).await).await);
+    }
+    let last = last.expect("forty");
+    until(async || two.has_transaction(last).await).await;
+    // A block of forty payments as short ids has more than 400 bytes, and forty ids of
+    // transactions have 2,600.
+    one.mine(1).await;
+    until_at(&two, one.tip().await).await;
+    let own = submit(&two, &payment(&one, mined[49], 1000).await).await;
+    until(async || one.has_transaction(own).await).await;
+    let sent = Some(to_one().await.expect("it stays") - before.expect("it is there"));
+    assert!(sent < Some(2_000), "{sent:?}");
+    two.stop().await;
+    one.stop().await;
+}
+
 /// Spends a transaction's only output.
 fn child_of(parent: &synod_primitives::Transaction, fee: u64) -> synod_primitives::Transaction {
     let value = parent.outputs()[0].value.sat().cast_unsigned();

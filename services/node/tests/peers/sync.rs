@@ -73,7 +73,13 @@ async fn old_blocks_are_asked_of_peers_that_have_not_pruned_them() {
         ..Starter::default()
     };
     let pruned = pruned.start().await;
-    let archive = start_with_peers(&[&pruned.url]).await;
+    // Nobody is told where it listens, so only the operator leads to it.
+    let archive = Starter {
+        peer: vec![pruned.url.clone()],
+        announce: Some(UNREACHABLE.to_owned()),
+        ..Starter::default()
+    };
+    let archive = archive.start().await;
     // Mined bit by bit, so that the other one follows before anything is forgotten.
     for _ in 0..7 {
         pruned.mine(60).await;

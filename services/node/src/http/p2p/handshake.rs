@@ -53,7 +53,9 @@ pub(crate) async fn shake_hands(
                     &format!("This node speaks version {PROTOCOL_VERSION}."),
                 ),
                 GreetError::Itself => conflict("self-connection", "This is the node itself."),
-                GreetError::TooLong => ApiError::bad_request("The agent is too long."),
+                GreetError::TooLong => {
+                    ApiError::bad_request("The agent or the list of marks is too long.")
+                }
                 GreetError::NoRoom => ApiError::overloaded("There is no room for further peers."),
             })?;
     if let Some(member) = member {
@@ -68,6 +70,7 @@ pub(crate) async fn shake_hands(
         node_id: identity.node_id,
         listen_url: identity.listen_url.clone(),
         session: Some(greeted.session),
+        marks: Vec::new(),
         height: view.height.0,
         prune_height: state.chain.prune_height(),
         best_block_hash: HashHex::from_internal(view.hash.to_bytes()),
