@@ -100,17 +100,32 @@ pub(crate) fn needs_rollback(error: &sqlx::Error) -> bool {
     sqlite_code(error) == Some(SQLITE_READONLY_ROLLBACK)
 }
 
+/// Says what a result code of SQLite's means.
+fn of_code(code: i32, text: String) -> StoreError {
+    match (code, code & 0xff) {
+        (SQLITE_IOERR_SHMSIZE, _) | (_, SQLITE_FULL) => StoreError::DiskFull,
+        (_, SQLITE_BUSY | SQLITE_LOCKED) => StoreError::Busy(text),
+        (_, SQLITE_CORRUPT | SQLITE_NOTADB) => StoreError::corrupt("database", "file", text),
+        (_, SQLITE_IOERR | SQLITE_CANTOPEN | SQLITE_READONLY) => StoreError::Io(text),
+        _ => StoreError::Failed(text),
+    }
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        let text = error.to_string();
+        match error.sqlite_error() {
+            Some(code) => of_code(code.extended_code, text),
+            None => Self::Failed(text),
+        }
+    }
+}
+
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
         let text = error.to_string();
         if let Some(code) = sqlite_code(&error) {
-            return match (code, code & 0xff) {
-                (SQLITE_IOERR_SHMSIZE, _) | (_, SQLITE_FULL) => Self::DiskFull,
-                (_, SQLITE_BUSY | SQLITE_LOCKED) => Self::Busy(text),
-                (_, SQLITE_CORRUPT | SQLITE_NOTADB) => Self::corrupt("database", "file", text),
-                (_, SQLITE_IOERR | SQLITE_CANTOPEN | SQLITE_READONLY) => Self::Io(text),
-                _ => Self::Failed(text),
-            };
+            return of_code(code, text);
         }
         match error {
             sqlx::Error::Io(error) => error.into(),

@@ -11,7 +11,7 @@ use sqlx::SqliteConnection;
 
 use crate::checksum::{seal, unseal};
 use crate::error::StoreError;
-use crate::row::Columns;
+use crate::row::{Columns, wrong_column};
 use crate::statement::{Sized, chunks, padded_chunks, places, rows_of};
 use crate::tally::{Bucket, Tallies, bucket_bounds, bucket_of};
 
@@ -167,21 +167,39 @@ impl KeyedTable {
         keys: &[Vec<u8>],
     ) -> Result<Vec<KeyedRow>, StoreError> {
         let mut found = Vec::with_capacity(keys.len());
-        for (chunk, size) in padded_chunks(keys) {
-            let mut query = sqlx::query(self.find.of(size));
-            for key in chunk
-                .iter()
-                .chain(std::iter::repeat_n(&chunk[0], size - chunk.len()))
-            {
-                query = query.bind(key.clone());
+        for (statement, keys) in self.searches(keys) {
+            let mut query = sqlx::query(statement);
+            for key in keys {
+                query = query.bind(key.to_vec());
             }
             for row in query.fetch_all(&mut *connection).await? {
                 let row = Columns::new(&row, self.name);
-                let key = row.blob(0)?;
-                found.push((key.to_vec(), self.open(key, row.blob(1)?)?.to_vec()));
+                found.push(self.opened(row.blob(0)?, row.blob(1)?)?);
             }
         }
         Ok(found)
+    }
+
+    /// Returns the statements that find rows, each with the keys to bind, in their order.
+    pub(crate) fn searches<'k>(
+        &'static self,
+        keys: &'k [Vec<u8>],
+    ) -> impl Iterator<Item = (&'static str, impl Iterator<Item = &'k [u8]>)> {
+        padded_chunks(keys).map(|(chunk, size)| {
+            let padding = std::iter::repeat_n(&chunk[0], size - chunk.len());
+            let keys = chunk.iter().chain(padding).map(Vec::as_slice);
+            (self.find.of(size), keys)
+        })
+    }
+
+    /// Makes a row of its columns.
+    pub(crate) fn opened(&self, key: &[u8], sealed: &[u8]) -> Result<KeyedRow, StoreError> {
+        Ok((key.to_vec(), self.open(key, sealed)?.to_vec()))
+    }
+
+    /// Says that a column holds no bytes.
+    pub(crate) fn wrong_column(&self, index: usize) -> StoreError {
+        wrong_column(self.name, index)
     }
 
     /// Reads the rows of the buckets that the keys lie in and compares them with the

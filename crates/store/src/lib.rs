@@ -3,8 +3,8 @@
 //! May depend on primitives alone, and must never know rules of blocks or agreement: it
 //! keeps bytes and where they belong, and says when what it reads is not what it wrote.
 //!
-//! - One [`Writer`] commits a [`Batch`] in one transaction; [`Reader`]s never wait for it;
-//!   [`Maintenance`] checkpoints, verifies and copies beside both.
+//! - One [`Writer`] commits a [`Batch`] in one transaction; [`Reader`]s never wait for it, and
+//!   neither does a [`CoinReader`], which reads on the thread that asks; [`Maintenance`] checkpoints, verifies and copies beside both.
 //! - Every row has a checksum over its key and columns. Data that should be there and is
 //!   not is an error too, found by contiguous ids and heights, by the state of a block, and
 //!   for coins and transactions by tallies of their keys.
@@ -18,6 +18,7 @@ mod batch;
 mod blocks;
 mod chain;
 mod checksum;
+mod coin_reader;
 mod coins;
 mod directory;
 mod error;
@@ -42,6 +43,7 @@ pub use batch::{
     TransactionsFlush,
 };
 pub use blocks::MAX_BLOCK_SIZE;
+pub use coin_reader::CoinReader;
 pub use directory::DATABASE_FILE;
 pub use error::{OpenError, StoreError};
 pub use maintenance::{CheckpointReport, Maintenance, SizeReport};

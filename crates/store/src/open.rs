@@ -29,7 +29,7 @@ static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/node");
 /// "SYND" in the file's header.
 const APPLICATION_ID: i64 = 0x5359_4e44;
 const PAGE_SIZE: u32 = 16 * 1024;
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a checkpoint that resets the log waits, and holds up the writer.
 const CHECKPOINT_TIMEOUT: Duration = Duration::from_millis(500);
 /// Rows that wait between SQLite's thread and the task that reads them.
@@ -136,7 +136,7 @@ impl Store {
             .connect_lazy_with(reader_options(&base, options));
         Ok(Self {
             writer: Writer::new(connection, writing, mark, Arc::clone(&directory)),
-            reader: Reader::new(pool, directory),
+            reader: Reader::new(pool, directory, options.clone()),
             maintenance,
         })
     }
@@ -195,7 +195,7 @@ fn shared_options(base: &SqliteConnectOptions, options: &Options) -> SqliteConne
 }
 
 /// SQLite takes a negative cache size as KiB.
-fn cache_pages(bytes: u64) -> String {
+pub(crate) fn cache_pages(bytes: u64) -> String {
     format!("-{}", (bytes / 1024).clamp(256, 1 << 30))
 }
 

@@ -9,10 +9,12 @@ use synod_primitives::{BlockHash, Height, OutPoint, Txid};
 
 use crate::batch::{BlockStatus, HeaderRecord, TransactionLocation};
 use crate::blocks;
+use crate::coin_reader::CoinReader;
 use crate::coins::{coin_key, decode_coin_key, decode_coins, location};
 use crate::directory::DataDirectory;
 use crate::error::StoreError;
 use crate::keyed::{COINS, TRANSACTIONS};
+use crate::open::Options;
 use crate::state::ChainState;
 use crate::tally::ABOVE_ALL;
 use crate::{chain, headers, meta};
@@ -64,15 +66,27 @@ pub struct ActiveHeaders {
 #[derive(Clone, Debug)]
 pub struct Reader {
     pool: SqlitePool,
-    _directory: Arc<DataDirectory>,
+    directory: Arc<DataDirectory>,
+    options: Options,
 }
 
 impl Reader {
-    pub(crate) fn new(pool: SqlitePool, directory: Arc<DataDirectory>) -> Self {
+    pub(crate) fn new(pool: SqlitePool, directory: Arc<DataDirectory>, options: Options) -> Self {
         Self {
             pool,
-            _directory: directory,
+            directory,
+            options,
         }
+    }
+
+    /// Opens a connection that reads coins on the calling thread.
+    ///
+    /// It is closed before [`Reader::close`], so that the database can be moved whole.
+    ///
+    /// # Errors
+    /// The database cannot be opened once more.
+    pub fn coin_reader(&self) -> Result<CoinReader, StoreError> {
+        CoinReader::open(Arc::clone(&self.directory), &self.options)
     }
 
     /// Returns where the database stands.

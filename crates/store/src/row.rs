@@ -22,11 +22,7 @@ impl<'r> Columns<'r> {
     }
 
     fn wrong(&self, index: usize) -> StoreError {
-        StoreError::corrupt(
-            self.table,
-            format_args!("column {index}"),
-            "not the type or range it was written with",
-        )
+        wrong_column(self.table, index)
     }
 
     /// Says whether the column holds NULL.
@@ -92,4 +88,13 @@ impl<'r> Columns<'r> {
         }
         self.text(index).map(Some)
     }
+}
+
+/// Says that a column holds what was never written to it.
+pub(crate) fn wrong_column(table: &'static str, index: usize) -> StoreError {
+    StoreError::corrupt(
+        table,
+        format_args!("column {index}"),
+        "not the type or range it was written with",
+    )
 }

@@ -96,6 +96,8 @@ async fn a_committed_chain_is_read_back_after_reopening() {
             .map(|(outpoint, _)| outpoint)
             .collect();
         assert_eq!(reader.coins(&wanted).await.expect("coins"), coins(block));
+        let here = reader.coin_reader().expect("a connection");
+        assert_eq!(here.coins(&wanted).expect("coins"), coins(block));
         assert_eq!(
             reader.coins_proven(&wanted).await.expect("coins"),
             coins(block)
@@ -132,6 +134,9 @@ async fn absent_coins_and_transactions_are_absent_for_certain() {
         vec![]
     );
     assert_eq!(store.reader.coins(&[]).await.expect("coins"), vec![]);
+    let here = store.reader.coin_reader().expect("a connection");
+    assert_eq!(here.coins(&nowhere).expect("coins"), vec![]);
+    assert_eq!(here.coins(&[]).expect("coins"), vec![]);
     let txid = Txid::from_bytes([1; 32]);
     assert_eq!(
         store
@@ -205,6 +210,23 @@ async fn a_reorganisation_replaces_the_upper_part_of_the_chain() {
 }
 
 #[tokio::test]
+async fn a_connection_that_has_read_coins_holds_up_no_checkpoint() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut store = open(dir.path()).await;
+    let chain = blocks(2, 4);
+    let first = store.writer.commit(&connect(&chain[..2], 0)).await;
+    first.expect("committed");
+    let here = store.reader.coin_reader().expect("a connection");
+    let wanted: Vec<OutPoint> = coins(&chain[1]).into_iter().map(|(at, _)| at).collect();
+    assert_eq!(here.coins(&wanted).expect("coins").len(), wanted.len());
+    let second = store.writer.commit(&connect(&chain, 2)).await;
+    second.expect("committed");
+    let report = store.maintenance.checkpoint().await.expect("a checkpoint");
+    assert!(report.log_pages > 0);
+    assert_eq!(report.moved_pages, report.log_pages);
+}
+
+#[tokio::test]
 async fn replaced_and_absent_rows_keep_the_count_of_coins_right() {
     let dir = tempfile::tempdir().expect("a directory");
     let mut store = open(dir.path()).await;
@@ -215,6 +237,7 @@ async fn replaced_and_absent_rows_keep_the_count_of_coins_right() {
         .await
         .expect("committed");
     let all = coins(&chain[1]);
+    let here = store.reader.coin_reader().expect("a connection");
     let tip = chain[1].hash();
     let new = OutPoint::new(Txid::from_bytes([9; 32]), 4);
     let changed: Vec<_> = all
@@ -238,6 +261,7 @@ async fn replaced_and_absent_rows_keep_the_count_of_coins_right() {
         store.reader.coins(&outpoints).await.expect("coins"),
         changed
     );
+    assert_eq!(here.coins(&outpoints).expect("coins"), changed);
 
     let mut deletes = outpoints.clone();
     deletes.extend([new, OutPoint::NULL]);
@@ -255,6 +279,7 @@ async fn replaced_and_absent_rows_keep_the_count_of_coins_right() {
         store.reader.coins_proven(&outpoints).await.expect("coins"),
         vec![]
     );
+    assert_eq!(here.coins(&outpoints).expect("coins"), vec![]);
     assert!(
         store
             .maintenance

@@ -124,6 +124,9 @@ async fn read_block(reader: &Reader, block: &Block, height: u32, outcome: &mut O
     let found = reader.coins(&wanted).await;
     let subset = found.map(|found| found.iter().all(|coin| made.contains(coin)));
     outcome.take("unproven coins", subset, &true);
+    let here = reader.coin_reader().and_then(|here| here.coins(&wanted));
+    let subset = here.map(|found| found.iter().all(|coin| made.contains(coin)));
+    outcome.take("coins on this thread", subset, &true);
     let (txid, location) = locations(block)[0];
     let read = reader.transaction_location_proven(txid).await;
     outcome.take("location", read, &Some(location));

@@ -8,7 +8,7 @@ use synod_node_core::{
     Batch, CoinsFlush, Durability, HeaderRecord, Status, Storage, StorageError, Stored,
 };
 use synod_primitives::{BlockHash, Height, OutPoint};
-use synod_store::{self as store, BlockStatus, Reader, StoreError, Writer};
+use synod_store::{self as store, BlockStatus, CoinReader, Reader, StoreError, Writer};
 use tokio::runtime::Handle;
 
 use super::index::TransactionIndex;
@@ -24,6 +24,8 @@ const ENGINE_STATE_RECORD: &str = "engine-state";
 pub struct StoreAdapter {
     writing: WriteBehind,
     reader: Reader,
+    /// Opened when the first coin is asked for.
+    coin_reader: Option<CoinReader>,
     runtime: Handle,
     /// Batches that are not written yet, oldest first; those that there was no room for stay. The
     /// node core is past them, so reads look into them first.
@@ -40,6 +42,7 @@ impl StoreAdapter {
         Ok(Self {
             writing: WriteBehind::start(writer, index, runtime.clone())?,
             reader,
+            coin_reader: None,
             runtime,
             unwritten: VecDeque::new(),
         })
@@ -72,13 +75,17 @@ impl StoreAdapter {
         })
     }
 
-    /// Reads coins; what is not found at first is looked for with proof, since an absence
-    /// decides a block's verdict.
-    async fn find_coins(
-        &self,
-        outpoints: &[OutPoint],
-    ) -> Result<Vec<(OutPoint, Bytes)>, StoreError> {
-        let mut found = self.reader.coins(outpoints).await?;
+    /// Reads coins on this thread; what is not found at first is looked for with proof, since an
+    /// absence decides a block's verdict.
+    fn find_coins(&mut self, outpoints: &[OutPoint]) -> Result<Vec<(OutPoint, Bytes)>, StoreError> {
+        if outpoints.is_empty() {
+            return Ok(Vec::new());
+        }
+        let coin_reader = match &mut self.coin_reader {
+            Some(open) => open,
+            none => none.insert(self.reader.coin_reader()?),
+        };
+        let mut found = coin_reader.coins(outpoints)?;
         if found.len() == outpoints.len() {
             return Ok(found);
         }
@@ -88,7 +95,8 @@ impl StoreAdapter {
                 .is_err()
         };
         let missing: Vec<OutPoint> = outpoints.iter().filter(is_missing).copied().collect();
-        found.extend(self.reader.coins_proven(&missing).await?);
+        let proven = self.reader.coins_proven(&missing);
+        found.extend(self.runtime.block_on(proven)?);
         found.sort_unstable_by_key(|(at, _)| *at);
         Ok(found)
     }
@@ -198,10 +206,7 @@ impl Storage for StoreAdapter {
             self.settle_for_reading()?;
         }
         let (mut found, rest) = self.overlaid(outpoints);
-        let stored = self
-            .runtime
-            .block_on(self.find_coins(&rest))
-            .map_err(failed)?;
+        let stored = self.find_coins(&rest).map_err(failed)?;
         for (outpoint, bytes) in stored {
             let coin = Coin::decode(&bytes)
                 .map_err(|error| StorageError::Corrupt(format!("coin {outpoint}: {error}")))?;
