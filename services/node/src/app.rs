@@ -36,7 +36,7 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use crate::background;
 use crate::book::BookFile;
-use crate::chain::{ChainHandle, Running, StoreAdapter, spawn};
+use crate::chain::{ChainHandle, NewsInbox, Running, StoreAdapter, spawn};
 use crate::config::NodeConfig;
 use crate::digest::StateDigests;
 use crate::duty;
@@ -65,7 +65,7 @@ pub const TOKEN_FILE: &str = "token";
 pub struct Opened {
     chain: ChainHandle,
     duties: duty::Ends,
-    news: tokio::sync::mpsc::Receiver<crate::chain::News>,
+    news: NewsInbox,
     events: EventLog,
     /// Transactions that readers of the events take to be in the mempool.
     known: BTreeSet<HashHex>,
@@ -370,7 +370,7 @@ async fn keep_up(
     mut pruning: Option<Pruning>,
     shutdown: Shutdown,
 ) -> Result<Maintenance, StoreError> {
-    let mut changes = state.chain.changes();
+    let mut changes = state.chain.tip_changes();
     let mut ticks = interval(UPKEEP);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {

@@ -9,7 +9,7 @@ use crate::chain::ChainHandle;
 /// Blocks that were submitted together with the one at that height are there too.
 pub(crate) async fn watch(chain: ChainHandle, height: Option<u32>, shutdown: Shutdown) {
     let Some(height) = height else { return };
-    let mut changes = chain.changes();
+    let mut changes = chain.tip_changes();
     while chain.view().height.0 < height {
         tokio::select! {
             () = shutdown.stopping() => return,

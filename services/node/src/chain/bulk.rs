@@ -11,7 +11,8 @@ use synod_node_core::{Node, Row, StorageError, Verdicts};
 use tokio::sync::mpsc;
 
 use super::handle::{Fed, Request, Unavailable, VerdictReply};
-use super::thread::{ChainThread, Publisher, WaitingRoom};
+use super::publisher::Publisher;
+use super::thread::{ChainThread, WaitingRoom};
 
 /// How long a row goes on when somebody waits for the chain thread: requests for this and that
 /// must not keep it from taking in blocks.
@@ -145,7 +146,8 @@ impl BulkRow<'_> {
     /// Shows readers where the row has got to.
     fn show(&mut self, row: &mut Row<'_>) -> Result<(), StorageError> {
         let view = row.sync((self.clock)())?;
-        self.publisher.publish(row.take_events(), || view, true);
+        let shown = self.publisher.show(row.take_events(), || view, true);
+        self.publisher.tell(shown);
         self.shown = Instant::now();
         Ok(())
     }

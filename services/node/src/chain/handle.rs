@@ -10,6 +10,7 @@ use synod_node_core::{
 };
 use tokio::sync::{mpsc, oneshot, watch};
 
+use super::publisher::TipChanges;
 use crate::prepare::{Pending, Preparation};
 
 /// The most requests that wait for the chain thread; past it they are refused.
@@ -93,22 +94,12 @@ pub struct ChainHandle {
     pub(super) view: Arc<ArcSwap<View>>,
     pub(super) mempool: SharedMempool,
     pub(super) waiting: SharedWaiting,
-    pub(super) changes: watch::Receiver<Changes>,
+    pub(super) tip_changes: watch::Receiver<TipChanges>,
+    pub(super) mempool_changes: watch::Receiver<u64>,
     /// Whether there is no room in storage.
     pub(super) is_full: Arc<AtomicBool>,
     /// The height below which blocks were pruned.
     pub(super) pruned_below: Arc<AtomicU32>,
-}
-
-/// Counts that grow with every change, for those who wait for one.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Changes {
-    /// Changes of the tip.
-    pub tip: u64,
-    /// Changes of the mempool.
-    pub mempool: u64,
-    /// Whether more blocks wait already: the tip will not rest where it is.
-    pub is_passing: bool,
 }
 
 impl ChainHandle {
@@ -130,10 +121,17 @@ impl ChainHandle {
         &self.waiting
     }
 
-    /// Watches for changes of tip and mempool.
+    /// Watches for changes of the tip.
     #[must_use]
-    pub fn changes(&self) -> watch::Receiver<Changes> {
-        self.changes.clone()
+    pub fn tip_changes(&self) -> watch::Receiver<TipChanges> {
+        self.tip_changes.clone()
+    }
+
+    /// Watches for changes of the mempool, which are counted. The count has grown before whoever
+    /// asked for the change is answered; who waits for it is woken after that.
+    #[must_use]
+    pub fn mempool_changes(&self) -> watch::Receiver<u64> {
+        self.mempool_changes.clone()
     }
 
     /// Says whether the node refuses changes because there is no room in storage.

@@ -3,11 +3,13 @@
 mod bulk;
 mod handle;
 mod index;
+mod publisher;
 mod storage;
 mod thread;
 pub mod warnings;
 mod write_behind;
 
-pub use handle::{ChainHandle, Changes, Unavailable};
+pub use handle::{ChainHandle, Unavailable};
+pub use publisher::{News, NewsInbox, TipChanges};
 pub use storage::StoreAdapter;
-pub use thread::{News, Running, spawn};
+pub use thread::{Running, spawn};

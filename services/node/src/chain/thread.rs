@@ -6,14 +6,15 @@ use std::thread::JoinHandle;
 
 use arc_swap::ArcSwap;
 use synod_engine::Millis;
-use synod_node_core::{Chain, Event, Node, Offer, StorageError, View};
-use tokio::sync::{mpsc, watch};
+use synod_node_core::{Event, Node, Offer, StorageError};
+use tokio::sync::mpsc;
 
 use super::bulk::Bulk;
 use super::handle::{
-    ChainHandle, Changes, MAX_WAITING_BLOCKS, MAX_WAITING_REQUESTS, MAX_WAITING_TRANSACTIONS,
-    Purpose, Reply, Request, Unavailable, Waiting,
+    ChainHandle, MAX_WAITING_BLOCKS, MAX_WAITING_REQUESTS, MAX_WAITING_TRANSACTIONS, Purpose,
+    Reply, Request, Unavailable, Waiting,
 };
+use super::publisher::{self, NewsInbox, Publisher, Shared};
 use super::warnings;
 use crate::duty::Runtime;
 use crate::prepare::Preparation;
@@ -25,23 +26,13 @@ const MAX_ADMITTED_TOGETHER: usize = 256;
 ///
 /// Security: a block waits for one such group at most, whatever its scripts cost.
 const ADMITTED_TOGETHER_BYTES: usize = 128 << 10;
-/// The most batches of news that wait for whoever passes them on.
-const MAX_WAITING_NEWS: usize = 4096;
-
-/// What happened, for those who tell others.
-pub struct News {
-    /// In order.
-    pub events: Vec<Event>,
-    /// Whether more blocks wait already: the tip will not rest where it is.
-    pub is_passing: bool,
-}
 
 /// The running chain thread and what comes out of it.
 pub struct Running {
     /// Speaks to it.
     pub chain: ChainHandle,
     /// What happened, as it happens.
-    pub news: mpsc::Receiver<News>,
+    pub news: NewsInbox,
     /// Ends when it is told to, or when storage fails.
     pub thread: JoinHandle<Result<(), StorageError>>,
 }
@@ -59,8 +50,9 @@ pub fn spawn(node: Node, clock: fn() -> u64, runtime: Runtime) -> std::io::Resul
     let (admissions, waiting) = mpsc::channel(MAX_WAITING_TRANSACTIONS);
     let (bulk, bulk_inbox) = mpsc::channel(MAX_WAITING_BLOCKS);
     let is_awake = Arc::new(AtomicBool::new(false));
-    let (news, news_out) = mpsc::channel(MAX_WAITING_NEWS);
-    let (changes, watching) = watch::channel(Changes::default());
+    let (outbox, news) = publisher::news();
+    let (tip_changes, watching_tip) = Shared::new();
+    let (mempool_changes, watching_mempool) = Shared::new();
     let view = Arc::new(ArcSwap::from_pointee(node.view()));
     warnings::log_changes(None, &view.load());
     let is_full = Arc::new(AtomicBool::new(false));
@@ -74,15 +66,17 @@ pub fn spawn(node: Node, clock: fn() -> u64, runtime: Runtime) -> std::io::Resul
         view: Arc::clone(&view),
         mempool: node.mempool(),
         waiting: node.waiting(),
-        changes: watching,
+        tip_changes: watching_tip,
+        mempool_changes: watching_mempool,
         is_full: Arc::clone(&is_full),
         pruned_below: Arc::clone(&pruned_below),
     };
     let publisher = Publisher {
         view,
-        news,
-        changes,
         pruned_below,
+        tip_changes,
+        mempool_changes,
+        news: outbox,
     };
     let thread = std::thread::Builder::new()
         .name("chain".to_owned())
@@ -102,7 +96,7 @@ pub fn spawn(node: Node, clock: fn() -> u64, runtime: Runtime) -> std::io::Resul
         })?;
     Ok(Running {
         chain: handle,
-        news: news_out,
+        news,
         thread,
     })
 }
@@ -125,13 +119,6 @@ pub(super) struct ChainThread {
 /// waits behind more than one group of them.
 pub(super) struct WaitingRoom {
     inbox: mpsc::Receiver<Waiting>,
-}
-
-pub(super) struct Publisher {
-    view: Arc<ArcSwap<synod_node_core::View>>,
-    news: mpsc::Sender<News>,
-    changes: watch::Sender<Changes>,
-    pruned_below: Arc<AtomicU32>,
 }
 
 impl ChainThread {
@@ -192,10 +179,20 @@ impl ChainThread {
 
     /// Correctness: readers see the change before whoever asked for it is answered.
     fn answer(&mut self, replies: Vec<Reply>) -> Result<(), StorageError> {
-        self.publish()?;
+        let events = self.follow_engine()?;
+        let pruned_below = self.node.chain().pruned_below().0;
+        self.publisher
+            .pruned_below
+            .store(pruned_below, Ordering::Release);
+        let is_passing = self.bulk.has_some();
+        let shown = self.publisher.show(events, || self.node.view(), is_passing);
+        if !shown.is_about_tip {
+            self.publisher.show_dispute(self.node.chain());
+        }
         for reply in replies {
             reply();
         }
+        self.publisher.tell(shown);
         Ok(())
     }
 
@@ -309,81 +306,7 @@ impl ChainThread {
 
     /// Tells readers what happened.
     pub(super) fn publish(&mut self) -> Result<(), StorageError> {
-        let events = self.follow_engine()?;
-        let pruned_below = self.node.chain().pruned_below().0;
-        self.publisher
-            .pruned_below
-            .store(pruned_below, Ordering::Release);
-        let is_passing = self.bulk.has_some();
-        let has_tip = self
-            .publisher
-            .publish(events, || self.node.view(), is_passing);
-        if !has_tip {
-            self.publisher.publish_dispute(self.node.chain());
-        }
-        Ok(())
-    }
-}
-
-impl Publisher {
-    /// Tells readers what happened; `view` is the chain after it, and `is_passing` says that more
-    /// blocks wait. Says whether the view was shown.
-    pub(super) fn publish(
-        &mut self,
-        events: Vec<Event>,
-        view: impl FnOnce() -> View,
-        is_passing: bool,
-    ) -> bool {
-        let is_about_mempool = |event: &Event| {
-            matches!(
-                event,
-                Event::TransactionAdded { .. }
-                    | Event::TransactionRemoved { .. }
-                    | Event::MempoolRestored
-            )
-        };
-        let has_mempool = events.iter().any(is_about_mempool);
-        let has_tip = !events.iter().all(is_about_mempool);
-        if has_tip {
-            self.show(view());
-        }
-        self.changes.send_if_modified(|changes| {
-            let before = *changes;
-            changes.tip += u64::from(has_tip);
-            changes.mempool += u64::from(has_mempool);
-            changes.is_passing = is_passing;
-            *changes != before
-        });
-        if !events.is_empty()
-            && self
-                .news
-                .blocking_send(News { events, is_passing })
-                .is_err()
-        {
-            tracing::debug!("nobody listens to the chain any more");
-        }
-        has_tip
-    }
-
-    fn show(&self, view: View) {
-        warnings::log_changes(Some(&self.view.load()), &view);
-        self.view.store(Arc::new(view));
-    }
-
-    /// A chain may turn out to be invalid, or be reconsidered, while the tip stays.
-    ///
-    /// Correctness: nothing else of the view changes, since a tip that met a full disk is not
-    /// to be seen yet.
-    fn publish_dispute(&self, chain: &Chain) {
-        let heavier_invalid = chain.heavier_invalid();
-        let view = self.view.load();
-        if heavier_invalid != view.heavier_invalid {
-            let view = View::clone(&view);
-            self.show(View {
-                heavier_invalid,
-                ..view
-            });
-        }
+        self.answer(Vec::new())
     }
 }
 

@@ -12,9 +12,8 @@ use synod_node_core::Event;
 use synod_primitives::{Block, BlockHash, Height, Txid, Wtxid};
 use synod_service::EventLog;
 use synod_store::Reader;
-use tokio::sync::mpsc;
 
-use crate::chain::News;
+use crate::chain::{News, NewsInbox};
 use crate::state::AppState;
 
 pub(crate) use catch_up::catch_up;
@@ -25,22 +24,27 @@ const MAX_ANNOUNCED_TOGETHER: usize = 3;
 /// Passes on news until the chain thread ends. `known` are transactions that readers take to be
 /// in the mempool although the process has started anew.
 pub(crate) async fn pass_on(
-    mut inbox: mpsc::Receiver<News>,
+    mut inbox: NewsInbox,
     log: EventLog,
     state: AppState,
     mut known: BTreeSet<HashHex>,
 ) {
-    while let Some(News { events, is_passing }) = inbox.recv().await {
-        tell_peers(&state, &events, is_passing).await;
-        let events = events.into_iter().flat_map(|event| told(event, &mut known));
+    while let Some(together) = inbox.next().await {
+        for news in &together {
+            announce_blocks(&state, news).await;
+        }
+        announce_transactions(&state, together.iter().flat_map(|news| &news.events));
+        let events = together.into_iter().flat_map(|news| news.events);
+        let events = events.flat_map(|event| told(event, &mut known));
         publish(&log, events.collect());
+        inbox.rest().await;
     }
 }
 
-/// Announces new blocks and transactions to peers; of blocks that others follow at once, none.
-async fn tell_peers(state: &AppState, news: &[Event], is_passing: bool) {
-    let blocks = news.iter().filter_map(|event| match event {
-        Event::BlockConnected { hash, height, .. } if !is_passing => Some((*hash, *height)),
+/// Announces new blocks to peers; of blocks that others follow at once, none.
+async fn announce_blocks(state: &AppState, news: &News) {
+    let blocks = news.events.iter().filter_map(|event| match event {
+        Event::BlockConnected { hash, height, .. } if !news.is_passing => Some((*hash, *height)),
         _ => None,
     });
     let blocks: Vec<(BlockHash, Height)> = blocks.collect();
@@ -49,7 +53,11 @@ async fn tell_peers(state: &AppState, news: &[Event], is_passing: bool) {
             state.peers.announce_block(&Arc::new(block));
         }
     }
-    let transactions = news.iter().filter_map(|event| match event {
+}
+
+/// Announces new transactions to peers.
+fn announce_transactions<'e>(state: &AppState, events: impl Iterator<Item = &'e Event>) {
+    let transactions = events.filter_map(|event| match event {
         Event::TransactionAdded { wtxid, .. } => Some(*wtxid),
         _ => None,
     });

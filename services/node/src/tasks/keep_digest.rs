@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout};
 
-use crate::chain::Changes;
+use crate::chain::TipChanges;
 use crate::state::AppState;
 
 /// The tip is followed once it has rested for so long and no blocks wait: bulk work moves it all
@@ -15,10 +15,10 @@ const SAVED_EVERY: Duration = Duration::from_secs(60);
 
 /// Follows until the node stops, then saves where it got to.
 pub(crate) async fn run(state: AppState) {
-    let mut changes = state.chain.changes();
+    let mut changes = state.chain.tip_changes();
     let mut saved = Instant::now();
     loop {
-        let mut followed = changes.borrow_and_update().tip;
+        let mut followed = changes.borrow_and_update().count;
         if let Err(error) = state.digests.follow_if_cheap().await {
             tracing::warn!(%error, "the digest of the coins was not followed");
         }
@@ -27,11 +27,11 @@ pub(crate) async fn run(state: AppState) {
             saved = Instant::now();
         }
         let rested = async {
-            let mut is_open = changes.wait_for(|it| it.tip != followed).await.is_ok();
+            let mut is_open = changes.wait_for(|it| it.count != followed).await.is_ok();
             while is_open {
                 is_open = changes.wait_for(|it| !it.is_passing).await.is_ok();
-                followed = changes.borrow_and_update().tip;
-                let moves = |it: &Changes| it.tip != followed || it.is_passing;
+                followed = changes.borrow_and_update().count;
+                let moves = |it: &TipChanges| it.count != followed || it.is_passing;
                 let moved = timeout(REST, changes.wait_for(moves)).await;
                 match moved {
                     Ok(moved) => is_open = moved.is_ok(),

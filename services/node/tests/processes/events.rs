@@ -74,6 +74,10 @@ async fn a_reader_goes_on_over_a_stop_and_a_kill_without_a_gap_or_a_repetition()
     node.wait_for("/v1/mempool", |it: &Value| it["transactions"] == 1)
         .await;
     assert_eq!(node.post("/v1/transactions", &lost).await.0, 200);
+    // Only what was told needs to be taken back.
+    let come = format!("+{}", shown(&lost));
+    let is_told = |event: &Event| transactions(std::slice::from_ref(event)).contains(&come);
+    read_until(&node, last_seen, is_told).await;
     node.kill();
 
     let node = Process::start(data.path(), &NEVER);
@@ -95,6 +99,26 @@ async fn a_reader_goes_on_over_a_stop_and_a_kill_without_a_gap_or_a_repetition()
     assert_eq!(told[..3], expected);
     // The block of the end holds what came back.
     assert!(told[3..].iter().all(|it| *it == format!("-{kept} Mined")));
+    node.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn payments_in_a_row_are_all_told_in_their_order_before_the_block_that_holds_them() {
+    let data = tempfile::tempdir().expect("a folder");
+    let node = Process::start(data.path(), &NEVER);
+    let first = begin(&node).await;
+    let coins = node.mature_coins(40).await;
+    let mut ids = Vec::new();
+    for coin in &coins {
+        let payment = spend(std::slice::from_ref(coin), &[SUBSIDY - 1000]);
+        assert_eq!(node.post("/v1/transactions", &payment).await.0, 200);
+        ids.push(shown(&payment));
+    }
+    node.mine(1).await;
+    let all = read_until(&node, first, connects(142)).await;
+    assert!(all.is_sorted_by(|a, b| a.id < b.id));
+    let added: Vec<String> = ids.iter().map(|id| format!("+{id}")).collect();
+    assert_eq!(transactions(&all), added);
     node.stop();
 }
 

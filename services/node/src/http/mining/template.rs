@@ -99,14 +99,14 @@ fn with_list(body: &Template, list: &[u8]) -> Result<Bytes, ApiError> {
 
 /// The tip, and the count of changes of the mempool, that a template was built on.
 fn longpoll_id(state: &AppState) -> String {
-    let mempool = state.chain.changes().borrow().mempool;
+    let mempool = *state.chain.mempool_changes().borrow();
     format!("{}-{mempool}", state.chain.view().hash)
 }
 
 /// Waits until the tip, or where wanted the mempool, is not what the id says.
 async fn wait_for_change(state: &AppState, known: &str, for_mempool: bool) {
     let tip_of = |id: &str| id.split('-').next().map(str::to_owned);
-    let mut changes = state.chain.changes();
+    let (mut tip, mut mempool) = (state.chain.tip_changes(), state.chain.mempool_changes());
     let changed = async {
         loop {
             let current = longpoll_id(state);
@@ -115,7 +115,14 @@ async fn wait_for_change(state: &AppState, known: &str, for_mempool: bool) {
             } else {
                 tip_of(&current) == tip_of(known)
             };
-            if !is_same || changes.changed().await.is_err() {
+            if !is_same {
+                return;
+            }
+            let is_over = tokio::select! {
+                changed = tip.changed() => changed.is_err(),
+                changed = mempool.changed(), if for_mempool => changed.is_err(),
+            };
+            if is_over {
                 return;
             }
         }
