@@ -305,28 +305,34 @@ async fn p21_a_peer_that_takes_anothers_name_and_address_silences_nobody() {
     let peers = one.peers().await;
     let seat = peers.iter().find(|it| it["direction"] == "inbound");
     assert_eq!(seat.expect("it came")["url"], two.url.as_str());
-    // A stranger greets both as the other one, with marks that it has made up.
-    for (node, name) in [(&one, &two), (&two, &one)] {
+    // Who made the blocks speaks to nobody but through the stranger.
+    let maker = start().await;
+    let first = one.client.block_raw(one.tip().await.1).await;
+    let first = maker.client.submit_block(first.expect("the block")).await;
+    first.expect("taken in");
+    // A stranger greets each as the other one, with marks that it has made up, and brings a
+    // block: it is told on to the one whose name it took.
+    for (node, other) in [(&one, &two), (&two, &one)] {
         let claim = json!({
-            "listen_url": name.url,
+            "listen_url": other.url,
             "marks": [hex([1; 32]), hex([2; 32])],
         });
         let (status, greeting) = node.greet_as(claim).await;
         assert_eq!(status, 200, "{greeting}");
         let session = greeting["session"].as_str().expect("a session");
-        // What it says that it has is not taken for what the other one has.
-        let block = node.mine(1).await[0];
-        let raw_block = node.client.block_raw(block).await.expect("the block");
+        let block = maker.mine(1).await[0];
+        let raw_block = maker.client.block_raw(block).await.expect("the block");
         let block = Block::decode(&raw_block).expect("a block");
         let compact = CompactBlock::of(&block, raw(b""), 7).encode();
         let (_, answer) = node.post_octets(session, "compact", compact).await;
-        assert_eq!(answer["status"], "known");
-        until_at(name, node.tip().await).await;
+        assert_eq!(answer["status"], "accepted", "{answer}");
+        until_at(other, maker.tip().await).await;
     }
     let (status, _) = one
         .greet_as(json!({ "marks": vec![hex([1; 32]); 5] }))
         .await;
     assert_eq!(status, 400, "five marks");
+    maker.stop().await;
     two.stop().await;
     one.stop().await;
 }
