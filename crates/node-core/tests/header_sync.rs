@@ -159,6 +159,24 @@ fn p01_low_work_headers_leave_nothing_and_cost_bits() {
 }
 
 #[test]
+fn p01_a_hundred_peers_with_low_work_headers_cost_a_hundred_times_a_few_bits() {
+    let mut node = hard_node();
+    let known = node.chain().tree().len();
+    let mut easy = Easy::from_genesis();
+    let pages: Vec<_> = (0..2).map(|_| easy.page(PAGE)).collect();
+    let mut peers: Vec<HeaderSync> = (0..100).map(|_| HeaderSync::default()).collect();
+    for page in &pages {
+        for sync in &mut peers {
+            let step = judge(node.chain_mut(), sync, page).expect("no rule is broken");
+            assert_eq!(step.best, None);
+        }
+    }
+    let memory: usize = peers.iter().map(HeaderSync::memory).sum();
+    assert!(memory <= 100 * 64, "{memory}");
+    assert_eq!(node.chain().tree().len(), known);
+}
+
+#[test]
 #[ignore = "takes 20 s of a core; run with --release"]
 fn p01_ten_million_low_work_headers_cost_less_than_ten_megabytes() {
     let mut node = hard_node();

@@ -204,6 +204,34 @@ fn m08_a_flood_of_one_peer_leaves_the_orphan_of_another() {
     assert!(is_here(&node, &honest));
 }
 
+/// As in the advisory of July 2024: many orphans hang on many outputs of one parent.
+#[test]
+fn m08_a_hundred_orphans_of_one_parent_are_settled_when_it_comes() {
+    let (mut node, coin) = with_coin();
+    let parent = pay(coin, SUBSIDY, 24, 100_000);
+    let value = parent.outputs()[0].value.sat();
+    let child = |vout: u32, fee: i64| pay(parent.outpoint(vout), value, 1, fee);
+    // Of each output four spends, each of which pays enough to replace the one before it.
+    let fees = (1..=4).map(|step| step * 10_000);
+    let children: Vec<Transaction> = fees
+        .flat_map(|fee| (0..24).map(move |vout| (vout, fee)))
+        .map(|(vout, fee)| child(vout, fee))
+        .collect();
+    for (peer, child) in (10..).zip(&children) {
+        let admissions = submit(&mut node, PeerId(peer), &[child]);
+        assert!(matches!(admissions[0], Admission::Held(_)));
+    }
+    assert_eq!((orphans(&node), count(&node)), (96, 0));
+    assert_eq!(accepted(&submit(&mut node, PEER, &[&parent])), 1);
+    assert_eq!(orphans(&node), 0, "none waits for what is here");
+    let here = children.iter().filter(|child| is_here(&node, child));
+    assert_eq!(
+        (count(&node), here.count()),
+        (25, 24),
+        "one spend of each output"
+    );
+}
+
 #[test]
 fn m08_an_orphan_is_gone_after_20_minutes_and_not_before() {
     let (mut node, coin) = with_coin();
