@@ -7,4 +7,5 @@ mod harness;
 mod import;
 mod limits;
 mod operate;
+mod pruning;
 mod snapshot;
