@@ -39,6 +39,18 @@ enum Command {
         #[arg(long, default_value_t = 15)]
         rounds: usize,
     },
+    /// Measure the signature limit of this machine: the signatures of a chain, parsed and judged in
+    /// batches by all threads, in wall time.
+    Limit {
+        /// A chain that the command `chain` wrote.
+        file: PathBuf,
+        /// Threads that verify at the same time.
+        #[arg(long, default_value_t = 1)]
+        threads: usize,
+        /// Rounds, of which the best and the median are told.
+        #[arg(long, default_value_t = 7)]
+        rounds: usize,
+    },
     /// Measure decoding, checking and connecting of blocks whose signatures are known.
     Connect {
         /// A chain that the command `chain` wrote.
@@ -75,6 +87,11 @@ fn main() -> Result<()> {
     match Cli::parse().command {
         Command::Chain { kind, out } => write_chain(kind, &out),
         Command::Verifier { threads, rounds } => figures::verifier(threads, rounds),
+        Command::Limit {
+            file,
+            threads,
+            rounds,
+        } => figures::limit(&file, threads, rounds),
         Command::Connect { file, rounds } => figures::connect(&file, rounds),
         Command::Merkle { rounds } => figures::merkle(rounds),
         Command::Agree {

@@ -6,13 +6,22 @@ use rustix::time::{ClockId, clock_gettime};
 
 /// The CPU time that this thread has used.
 pub(super) fn thread_time() -> Duration {
-    let time = clock_gettime(ClockId::ThreadCPUTime);
+    time_of(ClockId::ThreadCPUTime)
+}
+
+/// The CPU time that all threads of this process have used.
+pub(super) fn process_time() -> Duration {
+    time_of(ClockId::ProcessCPUTime)
+}
+
+fn time_of(clock: ClockId) -> Duration {
+    let time = clock_gettime(clock);
     let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
     let nanoseconds = u32::try_from(time.tv_nsec).unwrap_or(0);
     Duration::new(seconds, nanoseconds)
 }
 
-/// CPU seconds of the rounds, sorted.
+/// Seconds of the rounds, sorted.
 pub(super) struct Rounds(Vec<f64>);
 
 impl Rounds {
@@ -27,7 +36,8 @@ impl Rounds {
         self.push((thread_time() - start).as_secs_f64());
     }
 
-    fn push(&mut self, seconds: f64) {
+    /// Puts in a round that was timed otherwise.
+    pub(super) fn push(&mut self, seconds: f64) {
         let place = self.0.partition_point(|it| *it <= seconds);
         self.0.insert(place, seconds);
     }

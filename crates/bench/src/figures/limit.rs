@@ -1,0 +1,138 @@
+//! The signature limit of a machine: the very signatures of a chain, and nothing else.
+
+use std::collections::HashMap;
+use std::hint::black_box;
+use std::path::Path;
+use std::time::Instant;
+
+use anyhow::{Context as _, Result, bail, ensure};
+use bytes::Bytes;
+use rayon::prelude::*;
+use synod_blockfile::BlockFiles;
+use synod_primitives::{Block, OutPoint, Transaction, TxOut};
+use synod_script::sighash::{TaprootSpend, segwit_v0_sighash, taproot_sighash};
+use synod_script::{SpendContext, hash160};
+use synod_sigcheck::{Check, verify_batch};
+
+use super::rounds::{Rounds, process_time};
+
+/// So many checks are parsed, then judged together: as many as a node takes.
+const BATCH: usize = 64;
+/// Opcodes and lengths around the hash in the script that P2WPKH stands for.
+const P2PKH_HEAD: [u8; 3] = [0x76, 0xa9, 0x14];
+const P2PKH_TAIL: [u8; 2] = [0x88, 0xac];
+
+/// A signature as it stands in its block, with what it signs.
+struct Signed {
+    key: Bytes,
+    signature: Bytes,
+    digest: [u8; 32],
+    is_schnorr: bool,
+}
+
+impl Signed {
+    /// Reads what an input of the reference chain states: one key, one signature over everything.
+    fn of(context: &SpendContext<'_>, index: usize, spent: &TxOut) -> Result<Self> {
+        let input = &context.transaction().inputs()[index];
+        let items: Vec<Bytes> = input.witness.iter().map(Bytes::copy_from_slice).collect();
+        let script = spent.script_pubkey.as_bytes();
+        match (&items[..], script) {
+            ([signature, key], [0x00, 0x14, hash @ ..]) => {
+                ensure!(hash160(key) == *hash, "a key that is not its script's");
+                let (hash_type, _) = signature.split_last().context("an empty signature")?;
+                let code = [&P2PKH_HEAD, hash, &P2PKH_TAIL].concat();
+                let hash_type = u32::from(*hash_type);
+                Ok(Self {
+                    key: key.clone(),
+                    signature: signature.slice(..signature.len() - 1),
+                    digest: segwit_v0_sighash(context, index, &code, hash_type),
+                    is_schnorr: false,
+                })
+            }
+            ([signature], [0x51, 0x20, key @ ..]) => {
+                let digest = taproot_sighash(context, index, 0, &TaprootSpend::default());
+                Ok(Self {
+                    key: Bytes::copy_from_slice(key),
+                    signature: signature.clone(),
+                    digest: digest.context("an undefined hash type")?,
+                    is_schnorr: true,
+                })
+            }
+            _ => bail!("an input that is neither P2WPKH nor P2TR by its key"),
+        }
+    }
+
+    fn check(&self) -> Option<Check> {
+        if self.is_schnorr {
+            Check::schnorr(&self.key, &self.signature, self.digest)
+        } else {
+            Check::ecdsa(&self.key, &self.signature, self.digest)
+        }
+    }
+}
+
+/// Collects the signatures of all blocks, in their order.
+fn signatures_of(file: &Path) -> Result<Vec<Signed>> {
+    let mut coins: HashMap<OutPoint, TxOut> = HashMap::new();
+    let mut all = Vec::new();
+    for block in BlockFiles::find(file)?.read() {
+        let block = Block::decode(&block?.raw)?;
+        for (index, transaction) in block.transactions().iter().enumerate() {
+            if index > 0 {
+                collect(transaction, &mut coins, &mut all)?;
+            }
+            for (vout, output) in (0..).zip(transaction.outputs()) {
+                coins.insert(OutPoint::new(transaction.txid(), vout), output.clone());
+            }
+        }
+    }
+    Ok(all)
+}
+
+fn collect(
+    transaction: &Transaction,
+    coins: &mut HashMap<OutPoint, TxOut>,
+    all: &mut Vec<Signed>,
+) -> Result<()> {
+    let inputs = transaction.inputs().iter();
+    let spent: Option<Vec<TxOut>> = inputs.map(|it| coins.remove(&it.prevout)).collect();
+    let spent = spent.context("an input spends what the chain does not have")?;
+    let context = SpendContext::new(transaction, spent.clone());
+    for (index, coin) in spent.iter().enumerate() {
+        all.push(Signed::of(&context, index, coin)?);
+    }
+    Ok(())
+}
+
+/// Parses and judges signatures in batches.
+fn are_valid(signatures: &[Signed]) -> bool {
+    let mut checks = Vec::with_capacity(BATCH);
+    signatures.chunks(BATCH).all(|batch| {
+        checks.clear();
+        checks.extend(batch.iter().filter_map(Signed::check));
+        checks.len() == batch.len() && verify_batch(&checks).is_ok()
+    })
+}
+
+/// Measures all signatures of a chain that `synod-bench chain` wrote, on `threads` threads, each of
+/// which takes the next part as soon as it has done one.
+pub(crate) fn limit(file: &Path, threads: usize, rounds: usize) -> Result<()> {
+    let signatures = signatures_of(file)?;
+    ensure!(!signatures.is_empty(), "a chain without signatures");
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(threads.max(1))
+        .build()?;
+    let (mut wall, mut cpu) = (Rounds::new(), Rounds::new());
+    for _ in 0..rounds.max(1) {
+        let (start, cpu_before) = (Instant::now(), process_time());
+        let parts = black_box(&signatures).par_chunks(BATCH);
+        let all_valid = pool.install(|| parts.all(are_valid));
+        wall.push(start.elapsed().as_secs_f64());
+        cpu.push((process_time() - cpu_before).as_secs_f64());
+        ensure!(all_valid, "a valid signature was refused");
+    }
+    println!("{} signatures, {threads} threads", signatures.len());
+    wall.tell("wall time, a check of all threads", signatures.len());
+    cpu.tell("CPU time, a check", signatures.len());
+    Ok(())
+}
