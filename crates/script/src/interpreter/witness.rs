@@ -7,7 +7,7 @@ use super::encoding::require_encoding;
 use super::machine::{Machine, Role};
 use super::stack::Stack;
 use super::{MAX_ITEM_SIZE, Spend};
-use crate::digest::hash160;
+use crate::digest::{hash160, ripemd160};
 use crate::error::ScriptError;
 use crate::flags::Flags;
 use crate::form::WitnessProgram;
@@ -52,7 +52,8 @@ impl<'e> Spend<'e, '_> {
         };
         require_item_size(signature)?;
         require_item_size(key)?;
-        let hash = hash160(key);
+        let shared = self.context.key_spend(self.input);
+        let hash = shared.map_or_else(|| hash160(key), |shared| ripemd160(&shared.key_sha256));
         if hash != *program {
             return Err(ScriptError::EqualVerify);
         }
@@ -74,9 +75,16 @@ impl<'e> Spend<'e, '_> {
         if !is_key_size_valid(key) {
             return None;
         }
-        let code = p2pkh_bytes(hash);
-        let digest = segwit_v0_sighash(self.context, self.input, &code, u32::from(hash_type));
-        Check::ecdsa(key, der, digest)
+        // Hashes that are shared are those of the type ALL, which the signature then has.
+        let shared = self.context.key_spend(self.input);
+        let sighash = shared.map_or_else(
+            || {
+                let code = p2pkh_bytes(hash);
+                segwit_v0_sighash(self.context, self.input, &code, u32::from(hash_type))
+            },
+            |shared| shared.sighash,
+        );
+        Check::ecdsa(key, der, sighash)
     }
 
     fn verify_script_hash(&mut self, program: &[u8]) -> Result<(), ScriptError> {

@@ -38,19 +38,31 @@ enum Hashes<'tx> {
 
 /// What the signature hashes of one transaction share, for those who verify its inputs apart
 /// ([`SpendContext::sharing`]).
-#[derive(Default)]
 pub struct SharedHashes {
     parts: OnceLock<Parts>,
     double: OnceLock<Parts>,
     spent: OnceLock<Spent>,
     legacy: OnceLock<LegacyParts>,
+    /// Of the first inputs.
+    key_spends: [OnceLock<KeySpend>; KEY_SPENDS],
 }
+
+/// Of so many inputs of a transaction the hashes of a key spend are shared: most have no more.
+pub(super) const KEY_SPENDS: usize = 2;
 
 /// Hashes over all inputs and outputs: single for BIP341, double for BIP143.
 pub(super) struct Parts {
     pub(super) prevouts: [u8; 32],
     pub(super) sequences: [u8; 32],
     pub(super) outputs: [u8; 32],
+}
+
+/// The hashes of an input that spends by key and signature under `ALL` (P2WPKH).
+pub(crate) struct KeySpend {
+    /// The key hashed with SHA-256, the first half of HASH160.
+    pub(crate) key_sha256: [u8; 32],
+    /// What the signature signs, the script code being that of the program.
+    pub(crate) sighash: [u8; 32],
 }
 
 /// Hashes over the outputs that are spent (BIP341).
@@ -89,6 +101,7 @@ impl<'tx> SpendContext<'tx> {
     /// # Panics
     /// As [`SpendContext::new`].
     #[must_use]
+    #[inline]
     pub fn sharing(
         tx: &'tx Transaction,
         spent_outputs: &'tx dyn SpentOutputs,
@@ -101,6 +114,7 @@ impl<'tx> SpendContext<'tx> {
         )
     }
 
+    #[inline]
     fn of(tx: &'tx Transaction, outputs: Outputs<'tx>, hashes: Hashes<'tx>) -> Self {
         let context = Self {
             tx,
@@ -162,6 +176,11 @@ impl<'tx> SpendContext<'tx> {
         })
     }
 
+    /// The hashes of an input of P2WPKH whose signature has the type `ALL`, if they were shared.
+    pub(crate) fn key_spend(&self, input: usize) -> Option<&KeySpend> {
+        self.hashes().key_spends.get(input)?.get()
+    }
+
     /// Hashes over what is spent.
     pub(super) fn spent(&self) -> &Spent {
         let spent = &self.hashes().spent;
@@ -189,7 +208,28 @@ impl fmt::Debug for SharedHashes {
     }
 }
 
+impl Default for SharedHashes {
+    // Inlined, it writes only that nothing is there; called, it moves all the room for hashes.
+    #[inline]
+    fn default() -> Self {
+        Self {
+            parts: OnceLock::new(),
+            double: OnceLock::new(),
+            spent: OnceLock::new(),
+            legacy: OnceLock::new(),
+            key_spends: [const { OnceLock::new() }; KEY_SPENDS],
+        }
+    }
+}
+
 impl SharedHashes {
+    /// Sets the hashes of a key spend, unless they are there or the input is not among the first.
+    pub(super) fn set_key_spend(&self, input: usize, spend: KeySpend) {
+        if let Some(place) = self.key_spends.get(input) {
+            place.get_or_init(|| spend);
+        }
+    }
+
     /// Sets the hashes of BIP341, unless they are there.
     pub(super) fn set_parts(&self, parts: Parts) {
         self.parts.get_or_init(|| parts);

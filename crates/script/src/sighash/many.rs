@@ -9,9 +9,14 @@ use synod_primitives::Transaction;
 use synod_primitives::double_hash::{sha256_each, sha256d_each};
 use synod_primitives::encode::write_var_bytes;
 
-use super::context::{Parts, SharedHashes, Spent};
+use super::context::{KEY_SPENDS, KeySpend, Parts, SharedHashes, SpendContext, Spent};
+use super::segwit_v0::around_script_code;
 use super::spent::SpentOutputs;
 use crate::form::witness_program;
+use crate::template::p2pkh_bytes;
+
+/// `SIGHASH_ALL`, the type of nearly all signatures of version 0.
+const ALL: u8 = 1;
 
 /// A transaction, what it spends, and where its hashes belong.
 #[derive(Clone, Copy)]
@@ -33,12 +38,14 @@ impl std::fmt::Debug for Sharing<'_> {
 }
 
 /// Computes what the usual signatures of these transactions need, for all of them together. What is
-/// left out is computed where it is needed.
+/// left out is computed where it is needed: hashes of other forms, and of keys and signatures
+/// behind the first inputs.
 ///
 /// The cost is linear in their size.
 pub fn share_hashes<'a>(transactions: impl Iterator<Item = Sharing<'a>>) {
     let mut version_0 = Messages::<3>::default();
     let mut taproot = Messages::<5>::default();
+    let mut spenders = Vec::new();
     for sharing in transactions {
         let (has_version_0, has_taproot) = programs(sharing.spent_outputs);
         // The hashes of BIP143 are those of BIP341 hashed again: where both are needed, the second
@@ -50,6 +57,7 @@ pub fn share_hashes<'a>(transactions: impl Iterator<Item = Sharing<'a>>) {
         } else if has_version_0 {
             version_0.add_parts(sharing.transaction);
             version_0.owners.push(sharing.hashes);
+            spenders.push(sharing);
         }
     }
     for (hashes, [prevouts, sequences, outputs]) in version_0.hashed(true) {
@@ -59,6 +67,7 @@ pub fn share_hashes<'a>(transactions: impl Iterator<Item = Sharing<'a>>) {
             outputs,
         });
     }
+    share_key_spends(&spenders);
     for (hashes, [prevouts, sequences, outputs, amounts, scripts]) in taproot.hashed(false) {
         hashes.set_parts(Parts {
             prevouts,
@@ -67,6 +76,52 @@ pub fn share_hashes<'a>(transactions: impl Iterator<Item = Sharing<'a>>) {
         });
         hashes.set_spent(Spent { amounts, scripts });
     }
+}
+
+/// Computes the hashes of key spends of version 0, whose shared parts are there.
+fn share_key_spends(spenders: &[Sharing<'_>]) {
+    let mut spends: Vec<(&SharedHashes, usize, &[u8])> = Vec::with_capacity(spenders.len());
+    let mut messages: Vec<[u8; 182]> = Vec::with_capacity(spenders.len());
+    for sharing in spenders {
+        let context =
+            SpendContext::sharing(sharing.transaction, sharing.spent_outputs, sharing.hashes);
+        let inputs = sharing.transaction.inputs().iter().take(KEY_SPENDS);
+        for (index, input) in inputs.enumerate() {
+            let script = sharing.spent_outputs.script_pubkey(index);
+            let mut items = input.witness.iter();
+            let (Some([.., ALL]), Some(key), None, [0x00, 0x14, hash @ ..]) =
+                (items.next(), items.next(), items.next(), script)
+            else {
+                continue;
+            };
+            let Ok(hash) = hash.try_into() else { continue };
+            let (head, tail) = around_script_code(&context, index, ALL.into());
+            let code = p2pkh_bytes(hash);
+            let mut message = [0; 182];
+            message[..104].copy_from_slice(&head);
+            // The script code's length comes first; it fits a byte.
+            message[104] = 25;
+            message[105..130].copy_from_slice(&code);
+            message[130..].copy_from_slice(&tail);
+            messages.push(message);
+            spends.push((sharing.hashes, index, key));
+        }
+    }
+    let mut key_hashes = vec![[0; 32]; spends.len()];
+    let keys = spends.iter().map(|(_, _, key)| [*key, &[], &[]]);
+    sha256_each(keys, |index, hash| key_hashes[index] = hash);
+    let sighashes = messages.iter().map(|message| [&message[..], &[], &[]]);
+    sha256d_each(sighashes, |index, sighash| {
+        let (hashes, input, _) = spends[index];
+        let key_sha256 = key_hashes[index];
+        hashes.set_key_spend(
+            input,
+            KeySpend {
+                key_sha256,
+                sighash,
+            },
+        );
+    });
 }
 
 /// Says whether programs of version 0 and 1 are spent.
@@ -179,6 +234,79 @@ mod tests {
         };
         let outputs = (0..outputs).map(|it| output(it.into(), template::p2wpkh(&[it; 20])));
         Transaction::new(2, (0..inputs).map(input).collect(), outputs.collect(), 7)
+    }
+
+    /// A transaction whose inputs carry these witnesses.
+    fn with_witnesses(witnesses: &[Witness]) -> Transaction {
+        let bare = transaction(u8::try_from(witnesses.len()).expect("a few"), 2);
+        let inputs = bare.inputs().iter().zip(witnesses);
+        let inputs = inputs.map(|(input, witness)| TxIn {
+            witness: witness.clone(),
+            ..input.clone()
+        });
+        Transaction::new(2, inputs.collect(), bare.outputs().to_vec(), 7)
+    }
+
+    fn share_one(tx: &Transaction, spent: &Vec<TxOut>) -> SharedHashes {
+        let hashes = SharedHashes::default();
+        share_hashes(std::iter::once(Sharing {
+            transaction: tx,
+            spent_outputs: spent,
+            hashes: &hashes,
+        }));
+        hashes
+    }
+
+    #[test]
+    fn hashes_of_key_spends_are_those_of_each() {
+        let key = [2; 33];
+        let signature = [&[7; 70][..], &[ALL]].concat();
+        let witness = Witness::from_items(&[&signature[..], &key]);
+        let tx = with_witnesses(&vec![witness; KEY_SPENDS + 1]);
+        let program = crate::hash160(&key);
+        let spent = vec![output(5, template::p2wpkh(&program)); KEY_SPENDS + 1];
+        let hashes = share_one(&tx, &spent);
+        let together = SpendContext::sharing(&tx, &spent, &hashes);
+        let alone = SpendContext::new(&tx, spent.clone());
+        for input in 0..KEY_SPENDS {
+            let shared = together.key_spend(input).expect("a usual key spend");
+            assert_eq!(crate::ripemd160(&shared.key_sha256), program);
+            let code = p2pkh_bytes(&program);
+            let sighash = segwit_v0_sighash(&alone, input, &code, ALL.into());
+            assert_eq!(shared.sighash, sighash);
+            assert!(alone.key_spend(input).is_none());
+        }
+        assert!(together.key_spend(KEY_SPENDS).is_none(), "one too many");
+    }
+
+    #[test]
+    fn unusual_key_spends_share_nothing() {
+        let key = [2; 33];
+        let of_type = |kind: u8| [&[7; 70][..], &[kind]].concat();
+        let witness = |items: &[&[u8]]| Witness::from_items(items);
+        let unusual = [
+            witness(&[&of_type(3), &key]),
+            witness(&[&of_type(ALL | 0x80), &key]),
+            witness(&[&of_type(0), &key]),
+            witness(&[&[], &key]),
+            witness(&[&of_type(ALL)]),
+            witness(&[&of_type(ALL), &key, &key]),
+            Witness::EMPTY,
+        ];
+        let spent = vec![output(5, template::p2wpkh(&crate::hash160(&key)))];
+        for witness in unusual {
+            let tx = with_witnesses(&[witness]);
+            let hashes = share_one(&tx, &spent);
+            let context = SpendContext::sharing(&tx, &spent, &hashes);
+            assert!(context.key_spend(0).is_none());
+        }
+        let usual = with_witnesses(&[witness(&[&of_type(ALL), &key])]);
+        for script in [template::p2wsh(&[4; 32]), template::p2pkh(&[3; 20])] {
+            let spent = vec![output(5, script)];
+            let hashes = share_one(&usual, &spent);
+            let context = SpendContext::sharing(&usual, &spent, &hashes);
+            assert!(context.key_spend(0).is_none());
+        }
     }
 
     #[test]

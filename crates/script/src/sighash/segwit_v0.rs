@@ -20,6 +20,20 @@ pub fn segwit_v0_sighash(
     script_code: &[u8],
     hash_type: u32,
 ) -> [u8; 32] {
+    let (head, tail) = around_script_code(context, input, hash_type);
+    let mut hasher = Sha256d::new();
+    hasher.update(&head);
+    hash_script_code(&mut hasher, script_code);
+    hasher.update(&tail);
+    hasher.finalize()
+}
+
+/// Writes what is hashed before and after the script code.
+pub(super) fn around_script_code(
+    context: &SpendContext<'_>,
+    input: usize,
+    hash_type: u32,
+) -> ([u8; 104], [u8; 52]) {
     let tx = context.transaction();
     let txin = &tx.inputs()[input];
     let kind = HashType::of(hash_type);
@@ -38,11 +52,7 @@ pub fn segwit_v0_sighash(
     tail[12..44].copy_from_slice(&outputs_hash(context, input, kind));
     tail[44..48].copy_from_slice(&tx.lock_time().to_le_bytes());
     tail[48..].copy_from_slice(&hash_type.to_le_bytes());
-    let mut hasher = Sha256d::new();
-    hasher.update(&head);
-    hash_script_code(&mut hasher, script_code);
-    hasher.update(&tail);
-    hasher.finalize()
+    (head, tail)
 }
 
 fn outputs_hash(context: &SpendContext<'_>, input: usize, kind: HashType) -> [u8; 32] {
