@@ -8,8 +8,8 @@ use synod_primitives::Block;
 use crate::buffers::Buffers;
 use crate::{FRAME_HEADER_SIZE, MAGIC, MAX_BLOCK_SIZE, MIN_BLOCK_SIZE, XorKey};
 
-/// How many bytes are read at once.
-const CHUNK_SIZE: usize = 4 << 20;
+/// How many bytes are read at once: few enough that they are copied from the cache.
+const CHUNK_SIZE: usize = 1 << 20;
 
 /// A frame that the file ends within.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -2,12 +2,11 @@
 
 use std::process::ExitCode;
 
+mod allocator;
 mod cli;
 
-/// Blocks are made on one thread and dropped on another, in millions of small pieces: this allocator
-/// takes a third of the time for it that the system's takes.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: allocator::Allocator = allocator::Allocator;
 
 fn main() -> ExitCode {
     match cli::run() {

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use synod_primitives::OutPoint;
 
-use super::cache::{CoinsCache, Entry, State};
+use super::cache::{CoinsCache, Entry, Journal, State};
 
-/// Bytes of a slot of the hash table: the entry, its key and one byte of control.
-const SLOT_BYTES: usize = size_of::<(OutPoint, Entry)>() + 1;
+/// Bytes of a slot: the entry with its key and its hash, and its number in the hash table with a
+/// byte of control.
+const SLOT_BYTES: usize = size_of::<(u64, OutPoint, Entry)>() + size_of::<usize>() + 1;
 
-/// The standard hash table fills at most 7 of 8 slots and has a power of two of them.
+/// The hash table fills at most 7 of 8 slots and has a power of two of them.
 const FILLED: usize = 7;
 const FILLED_OF: usize = 8;
 
@@ -41,7 +42,8 @@ impl CoinsCache {
     }
 
     fn loose_bytes(&self) -> usize {
-        self.heap_bytes + self.absent.capacity() * size_of::<OutPoint>()
+        let journal = self.spare_journal.capacity() * size_of::<(OutPoint, Option<Entry>)>();
+        self.heap_bytes + self.absent.capacity() * size_of::<OutPoint>() + journal
     }
 
     /// Drops coins that need not be written until the cache is well below `limit_bytes`, or as
@@ -56,6 +58,7 @@ impl CoinsCache {
         }
         self.forget_absent();
         self.absent.shrink_to_fit();
+        self.spare_journal = Journal::new();
         // Half of what the largest table within the limit can hold while it doubles.
         let slots = (limit_bytes / SLOT_BYTES / 3 + 1).next_power_of_two() / 2;
         let keep_entries = slots / 2;

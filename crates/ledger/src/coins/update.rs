@@ -1,19 +1,21 @@
 //! Changes of one block, all or none.
 
-use std::collections::hash_map::Entry as Slot;
-
+use indexmap::map::Entry as Slot;
 use synod_primitives::OutPoint;
 
-use super::cache::{CoinsCache, Entry, State};
+use super::cache::{CoinsCache, Entry, Journal, State};
 use crate::coin::Coin;
 
 /// Changes in progress. Unless they are committed, dropping them restores the cache, also
 /// while a panic unwinds.
 pub(crate) struct CoinsUpdate<'a> {
     cache: &'a mut CoinsCache,
-    /// What was at each outpoint before it was changed, in order.
-    journal: Vec<(OutPoint, Option<Entry>)>,
+    journal: Journal,
 }
+
+/// The room of a larger journal is given back to the system: some 3 MB, more than a block of
+/// ordinary payments needs.
+const MAX_SPARE_CHANGES: usize = 1 << 15;
 
 /// Why a coin could not be spent.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -27,10 +29,9 @@ pub(crate) enum SpendError {
 impl<'a> CoinsUpdate<'a> {
     /// Starts; about `changes` changes are expected.
     pub(crate) fn new(cache: &'a mut CoinsCache, changes: usize) -> Self {
-        Self {
-            cache,
-            journal: Vec::with_capacity(changes),
-        }
+        let mut journal = std::mem::take(&mut cache.spare_journal);
+        journal.reserve(changes);
+        Self { cache, journal }
     }
 
     /// Says whether there is a coin, without changing anything.
@@ -53,7 +54,7 @@ impl<'a> CoinsUpdate<'a> {
         self.cache.heap_bytes -= coin.script_pubkey.heap_bytes();
         let before = if entry.state == State::Fresh {
             // Neither memory nor the table has it now.
-            slot.remove()
+            slot.swap_remove()
         } else {
             let spent = Entry {
                 coin: None,
@@ -126,9 +127,12 @@ impl Drop for CoinsUpdate<'_> {
             self.cache.heap_bytes += heap(&before);
             let after = match before {
                 Some(entry) => self.cache.entries.insert(outpoint, entry),
-                None => self.cache.entries.remove(&outpoint),
+                None => self.cache.entries.swap_remove(&outpoint),
             };
             self.cache.heap_bytes -= heap(&after);
+        }
+        if self.journal.capacity() <= MAX_SPARE_CHANGES {
+            self.cache.spare_journal = std::mem::take(&mut self.journal);
         }
         self.cache.forget_absent();
     }
