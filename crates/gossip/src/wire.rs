@@ -14,6 +14,10 @@ pub use synod_api::p2p::{MAX_HEADERS, MAX_PROOF_BYTES};
 
 /// The most bytes of a frame: a block of greatest weight.
 pub const MAX_FRAME_BYTES: usize = 4_000_000;
+/// The bytes that a frame has before its item: the item's length.
+pub const FRAME_HEAD_BYTES: usize = 4;
+/// The most bytes that are set aside for a frame on the word of its length alone.
+const MAX_RESERVED_BYTES: usize = 1 << 20;
 /// The bytes of blocks in one answer past which no further block is added.
 pub const BLOCKS_ANSWER_BYTES: usize = 8 << 20;
 
@@ -164,6 +168,18 @@ pub fn write_frame(out: &mut Vec<u8>, item: &[u8]) {
     out.extend_from_slice(item);
 }
 
+/// Writes the length of an item into the first bytes, which were left free before it.
+///
+/// # Panics
+/// When there are none, or the item is longer than 4 GiB.
+pub fn fill_frame_head(frame: &mut [u8]) {
+    let (head, item) = frame
+        .split_first_chunk_mut::<FRAME_HEAD_BYTES>()
+        .expect("the caller has left room for it");
+    let length = u32::try_from(item.len()).expect("items are far below 4 GiB");
+    *head = length.to_le_bytes();
+}
+
 /// Reads all headers of a body.
 ///
 /// # Errors
@@ -208,10 +224,13 @@ impl FrameReader {
         let Some(length) = frame_length(&self.buffer, MAX_FRAME_BYTES)? else {
             return Ok(None);
         };
-        if self.buffer.len() < 4 + length {
+        if self.buffer.len() < FRAME_HEAD_BYTES + length {
+            // Whatever the pieces, they are copied once.
+            let missing = FRAME_HEAD_BYTES + length - self.buffer.len();
+            self.buffer.reserve(missing.min(MAX_RESERVED_BYTES));
             return Ok(None);
         }
-        self.buffer.advance(4);
+        self.buffer.advance(FRAME_HEAD_BYTES);
         Ok(Some(self.buffer.split_to(length).freeze()))
     }
 

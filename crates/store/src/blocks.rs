@@ -112,6 +112,8 @@ fn header_hash(raw: &[u8]) -> Option<BlockHash> {
 /// Puts the parts of one block together.
 pub(crate) struct Assembly {
     hash: BlockHash,
+    /// Zeroes to be left before the block.
+    room: usize,
     bytes: Vec<u8>,
     block_size: u32,
     next: i64,
@@ -119,8 +121,14 @@ pub(crate) struct Assembly {
 
 impl Assembly {
     pub(crate) fn new(hash: BlockHash) -> Self {
+        Self::after(hash, 0)
+    }
+
+    /// Leaves so many zeroes before the block.
+    fn after(hash: BlockHash, room: usize) -> Self {
         Self {
             hash,
+            room,
             bytes: Vec::new(),
             block_size: 0,
             next: 0,
@@ -142,7 +150,8 @@ impl Assembly {
         }
         if index == 0 {
             // Security: the size was covered by the checksum, so damage reserves nothing.
-            self.bytes.reserve_exact(size as usize);
+            self.bytes.reserve_exact(self.room + size as usize);
+            self.bytes.resize(self.room, 0);
             self.block_size = size;
         }
         self.bytes.extend_from_slice(bytes);
@@ -151,25 +160,25 @@ impl Assembly {
     }
 
     /// Ends the block; `None` when there was no part.
-    pub(crate) fn finish(self) -> Result<Option<Bytes>, StoreError> {
+    pub(crate) fn finish(self) -> Result<Option<Vec<u8>>, StoreError> {
         if self.next == 0 {
             return Ok(None);
         }
-        if self.bytes.len() != self.block_size as usize
-            || header_hash(&self.bytes) != Some(self.hash)
-        {
+        let block = &self.bytes[self.room..];
+        if block.len() != self.block_size as usize || header_hash(block) != Some(self.hash) {
             return Err(self.damaged("the block is incomplete or has another hash"));
         }
-        Ok(Some(self.bytes.into()))
+        Ok(Some(self.bytes))
     }
 }
 
-/// Reads a block; `None` when it is not stored or there is no such header.
+/// Reads a block after `room` zeroes; `None` when it is not stored or there is no such header.
 pub(crate) async fn load(
     connection: &mut SqliteConnection,
     hash: BlockHash,
-) -> Result<Option<Bytes>, StoreError> {
-    let mut assembly = Assembly::new(hash);
+    room: usize,
+) -> Result<Option<Vec<u8>>, StoreError> {
+    let mut assembly = Assembly::after(hash, room);
     let mut rows = sqlx::query(
         "SELECT p.id, p.block_size, p.bytes, p.checksum FROM headers h \
          CROSS JOIN block_parts p ON p.id >= h.id * 1024 AND p.id < (h.id + 1) * 1024 \
@@ -282,6 +291,7 @@ fn finish_active(
     let hash = assembly.hash;
     let raw = assembly.finish()?;
     let raw = raw.ok_or_else(|| StoreError::corrupt(TABLE, hash, "rows are missing"))?;
+    let raw = Bytes::from(raw);
     let length = raw.len();
     found.push(ActiveBlock { height, hash, raw });
     Ok(length)
@@ -331,7 +341,7 @@ async fn load_by_id(
     for row in &rows {
         assembly.push(row, 0)?;
     }
-    let block = assembly.finish()?;
+    let block = assembly.finish()?.map(Bytes::from);
     block.ok_or_else(|| StoreError::corrupt(TABLE, hash, "rows are missing"))
 }
 

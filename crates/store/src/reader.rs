@@ -219,8 +219,21 @@ impl Reader {
     /// # Errors
     /// The database failed, the block is damaged or missing, or there is no such header.
     pub async fn block(&self, hash: BlockHash) -> Result<Option<Bytes>, StoreError> {
+        Ok(self.block_after(hash, 0).await?.map(Bytes::from))
+    }
+
+    /// Reads a raw block as [`Reader::block`] does, after so many zeroes: whoever has to put
+    /// something before it need not copy it.
+    ///
+    /// # Errors
+    /// As in [`Reader::block`].
+    pub async fn block_after(
+        &self,
+        hash: BlockHash,
+        room: usize,
+    ) -> Result<Option<Vec<u8>>, StoreError> {
         let mut connection = self.pool.acquire().await?;
-        let found = blocks::load(&mut connection, hash).await?;
+        let found = blocks::load(&mut connection, hash, room).await?;
         drop(connection);
         match found {
             Some(raw) => Ok(Some(raw)),

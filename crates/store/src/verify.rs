@@ -256,12 +256,12 @@ async fn check_blocks(
     for (hash, known) in hashes {
         let is_kept = known.height > Height::GENESIS && known.height >= state.pruned_below;
         let has_block = matches!(known.status, BlockStatus::Stored | BlockStatus::Valid);
-        let loaded = blocks::load(connection, *hash).await;
+        let loaded = blocks::load(connection, *hash, 0).await;
         match report.check(loaded) {
             Some(Some(raw)) => {
                 report.blocks += 1;
                 sizes.insert(known.id, raw.len() as u64);
-                let block = Block::decode(&raw);
+                let block = Block::decode(&raw.into());
                 let merkle = block.map(|block| {
                     MerkleRoot::from_bytes(block.merkle_root().hash) == block.header().merkle_root
                 });

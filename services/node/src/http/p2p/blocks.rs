@@ -84,10 +84,13 @@ pub(crate) async fn send_blocks(
         .into_response())
 }
 
+/// Reads a block to where it goes out from.
+///
+/// Correctness: the store checks every part against its checksum and the whole against its hash.
 async fn load_frame(reader: &Reader, hash: BlockHash) -> Result<Option<Bytes>, StoreError> {
-    Ok(reader.block(hash).await?.map(|raw| {
-        let mut frame = Vec::with_capacity(raw.len() + 4);
-        wire::write_frame(&mut frame, &raw);
+    let found = reader.block_after(hash, wire::FRAME_HEAD_BYTES).await?;
+    Ok(found.map(|mut frame| {
+        wire::fill_frame_head(&mut frame);
         frame.into()
     }))
 }
