@@ -1,4 +1,4 @@
-//! What passes between two nodes: a full block whose transactions both know, and a whole chain.
+//! A full block from one node to another, whose transactions both know.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -134,28 +134,6 @@ pub(crate) fn relay(program: &Path, file: &Path, folder: &Path, blocks: &[Bytes]
     );
     second.stop()?;
     first.stop()
-}
-
-/// A new node that takes a whole chain from another, beside the import of the same.
-pub(crate) fn sync(program: &Path, chain: &Path, folder: &Path) -> Result<()> {
-    let data = ["source", "target"].map(|name| folder.join(name));
-    let import_s = import(program, &data[0], chain)?;
-    let source = Node::start(program, &data[0])?;
-    let tip = wait_for(&source, "/v1/chain", |_| true)?["best_block_hash"].clone();
-    let peer = format!("http://{}", source.address);
-    let start = Instant::now();
-    let target = Node::start_with(program, &data[1], PORT + 1, &["--peer", &peer])?;
-    wait_for(&target, "/v1/chain", |chain| {
-        chain["best_block_hash"] == tip
-    })?;
-    let sync_s = start.elapsed().as_secs_f64();
-    println!(
-        "{:<44} {sync_s:>9.2} s; the import of the same {import_s:.2} s; ratio {:.2}",
-        "sync of the chain from a peer, with the start",
-        import_s / sync_s
-    );
-    target.stop()?;
-    source.stop()
 }
 
 fn wait_for(node: &Node, path: &str, is_there: impl Fn(&Value) -> bool) -> Result<Value> {

@@ -12,6 +12,7 @@ mod attack;
 mod between;
 mod client;
 mod process;
+mod sync;
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -63,7 +64,7 @@ fn main() -> Result<()> {
         mine_blocks(&program, &folder.path().join("mined"))?;
     }
     if is_wanted("sync") {
-        between::sync(&program, &chain, folder.path())?;
+        sync::run(&program, &chain, folder.path())?;
     }
     if ["start", "read", "pay", "attack", "relay"]
         .into_iter()

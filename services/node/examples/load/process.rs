@@ -73,10 +73,19 @@ impl Node {
 
     /// Memory that the process occupies, in MB.
     pub(crate) fn memory_mb(&self) -> Result<f64> {
+        self.memory("VmRSS:")
+    }
+
+    /// The most memory that the process ever occupied, in MB.
+    pub(crate) fn peak_memory_mb(&self) -> Result<f64> {
+        self.memory("VmHWM:")
+    }
+
+    fn memory(&self, name: &'static str) -> Result<f64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let line = status.lines().find(|it| it.starts_with("VmRSS:"));
+        let line = status.lines().find(|it| it.starts_with(name));
         let kb = line.and_then(|it| it.split_whitespace().nth(1));
-        Ok(kb.context("VmRSS")?.parse::<f64>()? * 1024.0 / 1e6)
+        Ok(kb.context(name)?.parse::<f64>()? * 1024.0 / 1e6)
     }
 
     /// CPU time that the process has used, in seconds: what it takes whatever else runs on the
@@ -100,20 +109,34 @@ impl Node {
     }
 }
 
-/// Lets a node take in a file of blocks; returns the seconds that it says it took.
-pub(crate) fn import(program: &Path, data: &Path, file: &Path) -> Result<f64> {
+/// What an import says that it took, until all blocks were on the disk.
+pub(crate) struct Imported {
+    pub(crate) seconds: f64,
+    pub(crate) cpu_seconds: f64,
+}
+
+/// Lets a node take in a file of blocks.
+pub(crate) fn import(program: &Path, data: &Path, file: &Path) -> Result<Imported> {
     let output = Command::new(program)
-        .args(["--log", "warn", "import", "--network", "regtest", "--json"])
+        .args(["--log", "info", "--log-format", "json"])
+        .args(["import", "--network", "regtest", "--json"])
         .arg("--data")
         .arg(data)
         .arg(file)
-        .stderr(Stdio::inherit())
         .output()?;
+    let log = String::from_utf8_lossy(&output.stderr);
     ensure!(
         output.status.success(),
-        "the import ended with {}",
+        "the import ended with {}: {log}",
         output.status
     );
     let report: serde_json::Value = serde_json::from_slice(&output.stdout)?;
-    report["seconds"].as_f64().context("its seconds")
+    let records = log.lines().map(serde_json::from_str::<serde_json::Value>);
+    let cpu_seconds = records
+        .flatten()
+        .find_map(|record| record["cpu_seconds"].as_f64());
+    Ok(Imported {
+        seconds: report["seconds"].as_f64().context("its seconds")?,
+        cpu_seconds: cpu_seconds.context("its CPU time")?,
+    })
 }

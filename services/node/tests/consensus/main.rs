@@ -4,6 +4,7 @@
 mod activations;
 mod blocks;
 mod kills;
+mod kills_in_sync;
 mod kills_over_rest;
 mod large_blocks;
 mod process;
