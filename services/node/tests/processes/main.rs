@@ -3,4 +3,5 @@
 mod events;
 mod harness;
 mod mempool;
+mod payments;
 mod state;
