@@ -257,3 +257,22 @@ fn a_block_that_the_node_did_not_take_is_not_asked_for_in_a_circle() {
         "its time may have come"
     );
 }
+
+/// A list of missing blocks may be older than what came in meanwhile.
+#[test]
+fn blocks_on_top_of_one_that_is_wanted_no_more_are_handed_on() {
+    let mut downloads = Downloads::default();
+    downloads.want(1, &chain(1, 3), 0);
+    downloads.take(1, 0);
+    for n in 1..=3 {
+        assert!(deliver(&mut downloads, 1, n, 100, 1));
+    }
+    assert_eq!(fed(&mut downloads), chain(1, 3));
+    downloads.settled(hash(1), Fed::Done, 2);
+    downloads.settled(hash(2), Fed::Again, 2);
+    downloads.settled(hash(3), Fed::Again, 2);
+    assert_eq!(downloads.want(2, &chain(1, 3), 3), 3, "an old list");
+    assert_eq!(fed(&mut downloads), [], "the first is awaited once more");
+    assert_eq!(downloads.want(2, &chain(2, 3), 4), 2);
+    assert_eq!(fed(&mut downloads), chain(2, 3), "and is not any more");
+}

@@ -357,8 +357,7 @@ impl<N: NodePort> PeerTable<N> {
             // Security: what was not asked for is dropped.
             self.arrived(block, header.previous_block_hash);
         }
-        self.downloads().end_request(peer);
-        self.downloads_changed.notify_waiters();
+        self.end_request(peer);
         let posted = self.lock().entries.get(&peer).and_then(|it| it.posted);
         match posted {
             Some(best) => self.ask_poster(peer, best).await,
@@ -372,8 +371,7 @@ impl<N: NodePort> PeerTable<N> {
             .node
             .missing_blocks(best, crate::download::BLOCK_WINDOW)
             .await;
-        let now = self.now_ms();
-        let open = self.downloads().want(peer, &missing, now);
+        let open = self.want(peer, &missing);
         let send = self.take_range(peer);
         let is_waiting = open > 0 && send.is_empty();
         Posted {

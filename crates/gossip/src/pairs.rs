@@ -28,8 +28,11 @@ fn mark(session: NodeIdHex) -> HashHex {
 }
 
 impl<S> Peers<S> {
-    /// Pairs an inbound conversation with an outbound one, if the greeting of the one has the
-    /// mark of this node's session in the other.
+    /// Pairs inbound conversations with outbound ones: who says that it listens where this node
+    /// speaks to somebody, and shows the mark of this node's session there.
+    ///
+    /// Security: the mark alone does not do. Somebody who passes on between two nodes what they
+    /// say to an address of its own could have both take it for the other.
     pub(crate) fn pair(&mut self) {
         let mut pairs = Vec::new();
         for outbound in self.entries.values().filter(|it| !it.state.is_inbound()) {
@@ -39,10 +42,15 @@ impl<S> Peers<S> {
             };
             let is_marked = |it: &&Entry<S>| {
                 let theirs = it.state.handshake.as_ref();
-                it.state.is_inbound() && theirs.is_some_and(|it| it.marks.contains(&mark))
+                it.state.is_inbound()
+                    && theirs.is_some_and(|it| it.marks.contains(&mark))
+                    && it.state.announced() == outbound.state.url
             };
             let inbound = self.entries.values().find(is_marked);
             pairs.extend(inbound.map(|it| (it.state.id, outbound.state.id)));
+        }
+        for entry in self.entries.values_mut() {
+            entry.twin = None;
         }
         for (one, other) in pairs {
             for (id, twin) in [(one, other), (other, one)] {
@@ -55,25 +63,23 @@ impl<S> Peers<S> {
 
     /// Returns the peers that are told news: each node once, as far as it is known to be one.
     ///
-    /// Security: a twin was proved. Whoever merely says that it listens where this node speaks
-    /// to somebody silences itself alone; nobody can silence another by taking its name.
+    /// Security: whoever says that it listens where this node speaks to somebody silences itself
+    /// alone; nobody can silence another by taking its name.
     pub(crate) fn told(&self) -> Vec<PeerId> {
         let spoken_to = |it: &&Entry<S>| !it.state.is_inbound() && it.state.is_connected;
         let outbound: Vec<&Entry<S>> = self.entries.values().filter(spoken_to).collect();
-        let ids: BTreeSet<PeerId> = outbound.iter().map(|it| it.state.id).collect();
         let urls: BTreeSet<&PeerUrl> = outbound
             .iter()
             .filter_map(|it| it.state.url.as_ref())
             .collect();
         let is_told_elsewhere = |it: &Entry<S>| {
             let announced = it.state.announced();
-            it.twin.is_some_and(|twin| ids.contains(&twin))
-                || announced.is_some_and(|url| urls.contains(&url))
+            announced.is_some_and(|url| urls.contains(&url))
         };
         let inbound = self.entries.values().filter(|it| it.state.is_inbound());
         let alone = inbound.filter(|it| it.has_stream && !is_told_elsewhere(it));
-        let alone = alone.map(|it| it.state.id);
-        ids.iter().copied().chain(alone).collect()
+        let told = outbound.iter().copied().chain(alone);
+        told.map(|it| it.state.id).collect()
     }
 }
 

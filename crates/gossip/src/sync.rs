@@ -73,8 +73,7 @@ impl<N: NodePort> Session<N> {
             let mut range = self.table.take_range(self.id);
             if range.is_empty() && self.table.downloads().is_short_of(self.id) {
                 let missing = self.table.node.missing_blocks(best, BLOCK_WINDOW).await;
-                let now = self.table.now_ms();
-                if self.table.downloads().want(self.id, &missing, now) == 0 {
+                if self.table.want(self.id, &missing) == 0 {
                     return Ok(());
                 }
                 range = self.table.take_range(self.id);
@@ -84,8 +83,7 @@ impl<N: NodePort> Session<N> {
                 continue;
             }
             let fetched = self.fetch_range(&range).await;
-            self.table.downloads().end_request(self.id);
-            self.table.downloads_changed.notify_waiters();
+            self.table.end_request(self.id);
             fetched?;
         }
     }
@@ -141,6 +139,25 @@ impl<N: NodePort> Session<N> {
 }
 
 impl<N: NodePort> PeerTable<N> {
+    /// Notes the blocks that are missing up to the best header of a peer; returns how many of them
+    /// are worth asking for.
+    ///
+    /// Correctness: the list may be older than what came in meanwhile, so a block may be wanted
+    /// once more that is here. Blocks on top of it wait for it until it is noted no more: they
+    /// are to be looked at then, whether or not any other block arrives.
+    pub(crate) fn want(&self, peer: PeerId, missing: &[BlockHash]) -> usize {
+        let open = self.downloads().want(peer, missing, self.now_ms());
+        self.to_feed.notify_one();
+        open
+    }
+
+    /// Ends a request of a peer: others may be asked for what it did not deliver.
+    pub(crate) fn end_request(&self, peer: PeerId) {
+        self.downloads().end_request(peer);
+        self.to_feed.notify_one();
+        self.downloads_changed.notify_waiters();
+    }
+
     pub(crate) fn take_range(&self, peer: PeerId) -> Vec<BlockHash> {
         let now = self.now_ms();
         self.downloads().take(peer, now)

@@ -249,6 +249,7 @@ impl<N: NodePort> PeerTable<N> {
     /// Gives what a peer was asked for to others.
     pub(crate) fn forget(&self, id: PeerId) {
         self.downloads().forget(id);
+        self.to_feed.notify_one();
         self.downloads_changed.notify_waiters();
         self.requests
             .lock()
@@ -292,9 +293,11 @@ impl<N: NodePort> PeerTable<N> {
     }
 
     pub(crate) fn drop_client(&self, id: PeerId) {
-        if let Some(entry) = self.lock().entries.get_mut(&id) {
+        let mut peers = self.lock();
+        if let Some(entry) = peers.entries.get_mut(&id) {
             entry.client = None;
         }
+        peers.pair();
     }
 
     /// Tells all peers of transactions, but for those that have them.

@@ -78,10 +78,15 @@ pub(crate) fn relay(program: &Path, file: &Path, folder: &Path, blocks: &[Bytes]
     for directory in &data {
         import(program, directory, file)?;
     }
-    let first = Node::start_with(program, &data[0], PORT, &["--allow-private"])?;
-    let address = SocketAddr::from(([127, 0, 0, 1], PORT + 1));
-    let (to_first, to_second) = (Counted::start(first.address)?, Counted::start(address)?);
+    let [to_first, to_second] = [PORT, PORT + 1].map(|port| {
+        let address = SocketAddr::from(([127, 0, 0, 1], port));
+        Counted::start(address)
+    });
+    let (to_first, to_second) = (to_first?, to_second?);
+    // Each says that it listens where the bytes are counted.
     let (peer, announced) = (to_first.url(), to_second.url());
+    let own = ["--announce", &peer, "--allow-private"];
+    let first = Node::start_with(program, &data[0], PORT, &own)?;
     let more = ["--peer", &peer, "--announce", &announced, "--allow-private"];
     let second = Node::start_with(program, &data[1], PORT + 1, &more)?;
     wait_for(&second, "/v1/chain", |chain| {
