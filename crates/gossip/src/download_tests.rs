@@ -276,3 +276,52 @@ fn blocks_on_top_of_one_that_is_wanted_no_more_are_handed_on() {
     assert_eq!(downloads.want(2, &chain(2, 3), 4), 2);
     assert_eq!(fed(&mut downloads), chain(2, 3), "and is not any more");
 }
+
+#[test]
+fn the_node_is_handed_so_many_blocks_without_verdict_and_no_more() {
+    let mut downloads = Downloads::default();
+    downloads.want(1, &chain(1, 300), 0);
+    for range in [chain(1, 128), chain(129, 256), chain(257, 300)] {
+        assert_eq!(downloads.take(1, 0), range);
+        for hash in &range {
+            let n = u32::from_le_bytes(hash.as_bytes()[..4].try_into().expect("four bytes"));
+            assert!(deliver(&mut downloads, 1, n, 100, 0));
+        }
+    }
+    let most = FEED_BLOCKS as u32;
+    assert_eq!(fed(&mut downloads), chain(1, most));
+    assert_eq!(fed(&mut downloads), []);
+    downloads.settled(hash(1), Fed::Done, 0);
+    downloads.settled(hash(2), Fed::Declined, 0);
+    assert_eq!(fed(&mut downloads), chain(most + 1, most + 2));
+    downloads.settled(hash(3), Fed::Again, 0);
+    assert_eq!(fed(&mut downloads), chain(3, 3), "it is handed on first");
+}
+
+#[test]
+fn what_is_missing_is_asked_for_again_at_half_a_window_and_at_the_end_once() {
+    let window = BLOCK_WINDOW as u32;
+    let mut downloads = Downloads::default();
+    assert!(downloads.is_short_of(1), "nothing is known of it");
+    downloads.want(1, &chain(1, window), 0);
+    assert!(!downloads.is_short_of(1));
+    for n in 1..=window {
+        assert_eq!(downloads.is_short_of(1), n > window / 2, "{n}");
+        if downloads.benched_until(1, 0).is_none() && !downloads.is_asked(1) {
+            downloads.take(1, 0);
+        }
+        assert!(deliver(&mut downloads, 1, n, 100, 0));
+        assert_eq!(fed(&mut downloads), chain(n, n));
+        downloads.settled(hash(n), Fed::Done, 0);
+    }
+    // The rest is less than a window: all of it is named.
+    downloads.want(1, &chain(window + 1, window + 2), 0);
+    assert_eq!(downloads.take(1, 0), chain(window + 1, window + 2));
+    for n in window + 1..=window + 2 {
+        assert!(!downloads.is_short_of(1), "{n}");
+        assert!(deliver(&mut downloads, 1, n, 100, 0));
+        assert_eq!(fed(&mut downloads), chain(n, n));
+        downloads.settled(hash(n), Fed::Done, 0);
+    }
+    assert!(downloads.is_short_of(1));
+}

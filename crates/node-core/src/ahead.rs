@@ -19,9 +19,6 @@ use crate::verdict::Refusal;
 /// How many blocks the tip runs ahead of the last one whose scripts are known to be valid: enough
 /// that the last scripts of one block run beside the first of others.
 pub(crate) const MAX_AHEAD_BLOCKS: usize = 4;
-/// How many inputs of such blocks may wait for their scripts before the tip stops running ahead: two
-/// full blocks or three. Whoever wants a tip that stands still waits for all of them.
-pub(crate) const MAX_AHEAD_INPUTS: usize = 8_000;
 
 /// Blocks at the tip whose scripts are not all verified, lowest first.
 #[derive(Default)]
@@ -81,9 +78,11 @@ impl Ahead {
     }
 
     pub(crate) fn is_full(&self) -> bool {
-        let inputs = || self.blocks.iter().map(|it| it.scripts.inputs());
         self.blocks.len() > MAX_AHEAD_BLOCKS
-            || self.blocks.len() > 1 && inputs().sum::<usize>() > MAX_AHEAD_INPUTS
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.blocks.len()
     }
 
     pub(crate) fn contains(&self, id: EntryId) -> bool {

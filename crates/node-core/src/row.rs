@@ -48,6 +48,12 @@ impl Row<'_> {
         self.node.chain()
     }
 
+    /// Returns how many blocks the tip runs ahead of.
+    #[must_use]
+    pub fn ahead(&self) -> usize {
+        self.node.chain.ahead.len()
+    }
+
     /// Takes in a block; returns the verdicts that are there by now.
     ///
     /// # Errors

@@ -17,15 +17,36 @@ use super::thread::{ChainThread, WaitingRoom};
 /// How long a row goes on when somebody waits for the chain thread: requests for this and that
 /// must not keep it from taking in blocks.
 const ROW_BESIDE_OTHERS: Duration = Duration::from_millis(20);
+/// A row that begins so soon after others have ended one runs ahead of few blocks, since they are
+/// likely to come again and wait for all of those.
+const OTHERS_COME_AGAIN: Duration = Duration::from_secs(1);
+/// How many blocks such a row is ahead of when it takes in the next one.
+const AHEAD_BESIDE_OTHERS: usize = 1;
 /// How often readers are shown where a row has got to.
 const SHOWN_EVERY: Duration = Duration::from_millis(500);
 
 /// Where blocks of bulk work wait.
 pub(super) struct Bulk {
-    pub(super) inbox: mpsc::Receiver<Fed>,
+    inbox: mpsc::Receiver<Fed>,
+    /// When somebody else ended a row last.
+    interrupted: Option<Instant>,
 }
 
 impl Bulk {
+    pub(super) fn new(inbox: mpsc::Receiver<Fed>) -> Self {
+        Self {
+            inbox,
+            interrupted: None,
+        }
+    }
+
+    fn most_ahead(&self) -> usize {
+        match self.interrupted {
+            Some(at) if at.elapsed() < OTHERS_COME_AGAIN => AHEAD_BESIDE_OTHERS,
+            _ => usize::MAX,
+        }
+    }
+
     /// Says whether blocks wait.
     pub(super) fn has_some(&self) -> bool {
         !self.inbox.is_empty()
@@ -117,6 +138,7 @@ impl BulkRow<'_> {
             };
             self.answer(verdicts);
             if self.others.wait() && started.elapsed() >= ROW_BESIDE_OTHERS {
+                self.bulk.interrupted = Some(Instant::now());
                 break;
             }
             if self.shown.elapsed() >= SHOWN_EVERY {
@@ -126,7 +148,9 @@ impl BulkRow<'_> {
                 }
                 self.show(&mut row)?;
             }
-            next = self.bulk.inbox.try_recv().ok();
+            if row.ahead() <= self.bulk.most_ahead() {
+                next = self.bulk.inbox.try_recv().ok();
+            }
         }
         let verdicts = row.finish((self.clock)())?;
         node.sync()?;

@@ -87,7 +87,7 @@ pub fn spawn(node: Node, clock: fn() -> u64, runtime: Runtime) -> std::io::Resul
                 publisher,
                 is_full,
                 waiting: WaitingRoom { inbox: waiting },
-                bulk: Bulk { inbox: bulk_inbox },
+                bulk: Bulk::new(bulk_inbox),
                 is_awake,
                 is_untidy: false,
                 runtime,
