@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 use std::hint::black_box;
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use bytes::Bytes;
-use rayon::prelude::*;
 use synod_blockfile::BlockFiles;
 use synod_primitives::{Block, OutPoint, Transaction, TxOut};
 use synod_script::sighash::{TaprootSpend, segwit_v0_sighash, taproot_sighash};
@@ -104,29 +104,42 @@ fn collect(
     Ok(())
 }
 
-/// Parses and judges signatures in batches.
-fn are_valid(signatures: &[Signed]) -> bool {
+/// Parses and judges batches until none is left, each thread the next one that nobody has taken, so
+/// that all of them end together.
+fn are_valid(signatures: &[Signed], taken: &AtomicUsize) -> bool {
     let mut checks = Vec::with_capacity(BATCH);
-    signatures.chunks(BATCH).all(|batch| {
+    let mut batches = std::iter::from_fn(|| {
+        let start = taken.fetch_add(BATCH, Ordering::Relaxed);
+        let rest = signatures.get(start..).filter(|rest| !rest.is_empty())?;
+        Some(&rest[..rest.len().min(BATCH)])
+    });
+    batches.all(|batch| {
         checks.clear();
         checks.extend(batch.iter().filter_map(Signed::check));
         checks.len() == batch.len() && verify_batch(&checks).is_ok()
     })
 }
 
-/// Measures all signatures of a chain that `synod-bench chain` wrote, on `threads` threads, each of
-/// which takes the next part as soon as it has done one.
+fn are_valid_on(threads: usize, signatures: &[Signed]) -> bool {
+    let taken = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        let run = || are_valid(signatures, &taken);
+        let handles: Vec<_> = (0..threads).map(|_| scope.spawn(run)).collect();
+        handles
+            .into_iter()
+            .all(|it| it.join().is_ok_and(|valid| valid))
+    })
+}
+
+/// Measures all signatures of a chain that `synod-bench chain` wrote, on `threads` threads.
 pub(crate) fn limit(file: &Path, threads: usize, rounds: usize) -> Result<()> {
     let signatures = signatures_of(file)?;
     ensure!(!signatures.is_empty(), "a chain without signatures");
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(threads.max(1))
-        .build()?;
+    let threads = threads.max(1);
     let (mut wall, mut cpu) = (Rounds::new(), Rounds::new());
     for _ in 0..rounds.max(1) {
         let (start, cpu_before) = (Instant::now(), process_time());
-        let parts = black_box(&signatures).par_chunks(BATCH);
-        let all_valid = pool.install(|| parts.all(are_valid));
+        let all_valid = are_valid_on(threads, black_box(&signatures));
         wall.push(start.elapsed().as_secs_f64());
         cpu.push((process_time() - cpu_before).as_secs_f64());
         ensure!(all_valid, "a valid signature was refused");
