@@ -79,6 +79,7 @@ if ! $quick; then
     # The programs are those that cargo has just built for the black-box tests: every package
     # with a program has one.
     section "acceptance"
+    export SYNOD_BIN=${SYNOD_BIN:-${CARGO_TARGET_DIR:-$PWD/target}/debug}
     acceptance/run.sh 2>&1 | tee "$log"
     counts=$(awk '/^[0-9]+ passed, [0-9]+ failed/ { p = $1; f = $3 } END { print p + 0, f + 0 }' "$log")
     passed=$((passed + ${counts% *}))

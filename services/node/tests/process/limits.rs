@@ -98,6 +98,53 @@ async fn a_node_without_free_files_lives_and_answers_again() {
     node.stop();
 }
 
+/// Lets a process have so much address space and no more, `None` for all that it wants. A thread
+/// needs some for its stack, so it gets none either.
+fn limit_address_space(pid: u32, bytes: Option<u64>) {
+    let limit = bytes.map_or_else(|| "unlimited".to_owned(), |it| it.to_string());
+    let status = Command::new("prlimit")
+        .args(["--pid", &pid.to_string(), &format!("--as={limit}:")])
+        .status();
+    assert!(status.expect("prlimit runs").success());
+}
+
+/// Reads how much address space a process has, in bytes.
+fn address_space(pid: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("it runs");
+    let line = status.lines().find_map(|it| it.strip_prefix("VmSize:"));
+    let kilobytes = line.and_then(|it| it.split_whitespace().next()?.parse::<u64>().ok());
+    kilobytes.expect("a size in kB") * 1024
+}
+
+#[tokio::test]
+async fn a_node_that_gets_no_memory_and_no_threads_loses_nothing_that_it_answered() {
+    let data = Data::new();
+    let mut node = Process::start(&data.path());
+    node.mine(3).await;
+    limit_address_space(node.pid(), Some(address_space(node.pid())));
+    let mut acknowledged = 3;
+    for _ in 0..20 {
+        let many = (0..32).map(|_| node.http.get(format!("{}/v1/state", node.url)).send());
+        futures_util::future::join_all(many).await;
+        // It may refuse, or end; what it answers counts.
+        if let Ok(mined) = node.client.dev_mine(5, PAYOUT).await {
+            acknowledged += mined.blocks.len();
+        }
+    }
+    if node.is_running() {
+        limit_address_space(node.pid(), None);
+        node.mine(1).await;
+        acknowledged += 1;
+        node.stop();
+    } else {
+        drop(node);
+    }
+    let node = Process::start(&data.path());
+    let height = usize::try_from(node.height().await).expect("small");
+    assert!(height >= acknowledged, "{height} of {acknowledged}");
+    node.stop();
+}
+
 /// A generator with a seed, so that a failure can be repeated.
 struct Dice(u64);
 
