@@ -98,14 +98,21 @@ async fn a_node_without_free_files_lives_and_answers_again() {
     node.stop();
 }
 
-/// Lets a process have so much address space and no more, `None` for all that it wants. A thread
-/// needs some for its stack, so it gets none either.
-fn limit_address_space(pid: u32, bytes: Option<u64>) {
-    let limit = bytes.map_or_else(|| "unlimited".to_owned(), |it| it.to_string());
+/// How long a node that was starved may take to answer again, or to end.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Sets the soft limit of a process's address space; says whether the process was there. A thread
+/// needs some for its stack, so a process without gets no thread either.
+fn limit_address_space(pid: u32, limit: &str) -> bool {
     let status = Command::new("prlimit")
         .args(["--pid", &pid.to_string(), &format!("--as={limit}:")])
         .status();
-    assert!(status.expect("prlimit runs").success());
+    status.expect("prlimit runs").success()
+}
+
+/// Takes the limit off, if the process has not ended meanwhile.
+fn lift_limit(pid: u32) {
+    limit_address_space(pid, "unlimited");
 }
 
 /// Reads how much address space a process has, in bytes.
@@ -121,7 +128,8 @@ async fn a_node_that_gets_no_memory_and_no_threads_loses_nothing_that_it_answere
     let data = Data::new();
     let mut node = Process::start(&data.path());
     node.mine(3).await;
-    limit_address_space(node.pid(), Some(address_space(node.pid())));
+    let now = address_space(node.pid()).to_string();
+    assert!(limit_address_space(node.pid(), &now));
     let mut acknowledged = 3;
     for _ in 0..20 {
         let many = (0..32).map(|_| node.http.get(format!("{}/v1/state", node.url)).send());
@@ -131,13 +139,19 @@ async fn a_node_that_gets_no_memory_and_no_threads_loses_nothing_that_it_answere
             acknowledged += mined.blocks.len();
         }
     }
-    if node.is_running() {
-        limit_address_space(node.pid(), None);
-        node.mine(1).await;
-        acknowledged += 1;
-        node.stop();
-    } else {
-        drop(node);
+    lift_limit(node.pid());
+    let started = Instant::now();
+    loop {
+        if node.client.dev_mine(1, PAYOUT).await.is_ok() {
+            acknowledged += 1;
+            node.stop();
+            break;
+        }
+        if !node.is_running() {
+            break;
+        }
+        assert!(started.elapsed() < PATIENCE, "it neither answers nor ends");
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
     let node = Process::start(&data.path());
     let height = usize::try_from(node.height().await).expect("small");
