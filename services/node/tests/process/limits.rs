@@ -144,7 +144,7 @@ async fn a_node_that_gets_no_memory_and_no_threads_loses_nothing_that_it_answere
     loop {
         if node.client.dev_mine(1, PAYOUT).await.is_ok() {
             acknowledged += 1;
-            node.stop();
+            node.kill();
             break;
         }
         if !node.is_running() {
