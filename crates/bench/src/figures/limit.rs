@@ -11,6 +11,7 @@ use bytes::Bytes;
 use synod_blockfile::BlockFiles;
 use synod_primitives::{Block, OutPoint, Transaction, TxOut};
 use synod_script::sighash::{TaprootSpend, segwit_v0_sighash, taproot_sighash};
+use synod_script::template::p2pkh;
 use synod_script::{SpendContext, hash160};
 use synod_sigcheck::{Check, verify_batch};
 
@@ -18,9 +19,6 @@ use super::rounds::{Rounds, process_time};
 
 /// So many checks are parsed, then judged together: as many as a node takes.
 const BATCH: usize = 64;
-/// Opcodes and lengths around the hash in the script that P2WPKH stands for.
-const P2PKH_HEAD: [u8; 3] = [0x76, 0xa9, 0x14];
-const P2PKH_TAIL: [u8; 2] = [0x88, 0xac];
 
 /// A signature as it stands in its block, with what it signs.
 struct Signed {
@@ -38,14 +36,15 @@ impl Signed {
         let script = spent.script_pubkey.as_bytes();
         match (&items[..], script) {
             ([signature, key], [0x00, 0x14, hash @ ..]) => {
-                ensure!(hash160(key) == *hash, "a key that is not its script's");
+                let key_hash = hash160(key);
+                ensure!(key_hash == *hash, "a key that is not its script's");
                 let (hash_type, _) = signature.split_last().context("an empty signature")?;
-                let code = [&P2PKH_HEAD, hash, &P2PKH_TAIL].concat();
+                let code = p2pkh(&key_hash);
                 let hash_type = u32::from(*hash_type);
                 Ok(Self {
                     key: key.clone(),
                     signature: signature.slice(..signature.len() - 1),
-                    digest: segwit_v0_sighash(context, index, &code, hash_type),
+                    digest: segwit_v0_sighash(context, index, code.as_bytes(), hash_type),
                     is_schnorr: false,
                 })
             }

@@ -20,12 +20,7 @@ pub struct CoinsCache {
     pub(super) absent: Vec<OutPoint>,
     /// Bytes of scripts that lie outside the table.
     pub(super) heap_bytes: usize,
-    /// Room for the changes of the next block, left by the one before.
-    pub(super) spare_journal: Journal,
 }
-
-/// What was at each outpoint before it was changed, in order.
-pub(super) type Journal = Vec<(OutPoint, Option<Entry>)>;
 
 /// What the cache knows of an outpoint.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -82,7 +77,6 @@ impl CoinsCache {
             entries: IndexMap::with_hasher(key),
             absent: Vec::new(),
             heap_bytes: 0,
-            spare_journal: Journal::new(),
         }
     }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use synod_primitives::OutPoint;
 
-use super::cache::{CoinsCache, Entry, Journal, State};
+use super::cache::{CoinsCache, Entry, State};
 
 /// Bytes of a slot: the entry with its key and its hash, and its number in the hash table with a
 /// byte of control.
@@ -42,8 +42,7 @@ impl CoinsCache {
     }
 
     fn loose_bytes(&self) -> usize {
-        let journal = self.spare_journal.capacity() * size_of::<(OutPoint, Option<Entry>)>();
-        self.heap_bytes + self.absent.capacity() * size_of::<OutPoint>() + journal
+        self.heap_bytes + self.absent.capacity() * size_of::<OutPoint>()
     }
 
     /// Drops coins that need not be written until the cache is well below `limit_bytes`, or as
@@ -58,7 +57,6 @@ impl CoinsCache {
         }
         self.forget_absent();
         self.absent.shrink_to_fit();
-        self.spare_journal = Journal::new();
         // Half of what the largest table within the limit can hold while it doubles.
         let slots = (limit_bytes / SLOT_BYTES / 3 + 1).next_power_of_two() / 2;
         let keep_entries = slots / 2;

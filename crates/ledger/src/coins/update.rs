@@ -3,19 +3,16 @@
 use indexmap::map::Entry as Slot;
 use synod_primitives::OutPoint;
 
-use super::cache::{CoinsCache, Entry, Journal, State};
+use super::cache::{CoinsCache, Entry, State};
 use crate::coin::Coin;
 
 /// Changes in progress. Unless they are committed, dropping them restores the cache, also
 /// while a panic unwinds.
 pub(crate) struct CoinsUpdate<'a> {
     cache: &'a mut CoinsCache,
-    journal: Journal,
+    /// What was at each outpoint before it was changed, in order.
+    journal: Vec<(OutPoint, Option<Entry>)>,
 }
-
-/// The room of a larger journal is given back to the system: some 3 MB, more than a block of
-/// ordinary payments needs.
-const MAX_SPARE_CHANGES: usize = 1 << 15;
 
 /// Why a coin could not be spent.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -29,9 +26,10 @@ pub(crate) enum SpendError {
 impl<'a> CoinsUpdate<'a> {
     /// Starts; about `changes` changes are expected.
     pub(crate) fn new(cache: &'a mut CoinsCache, changes: usize) -> Self {
-        let mut journal = std::mem::take(&mut cache.spare_journal);
-        journal.reserve(changes);
-        Self { cache, journal }
+        Self {
+            cache,
+            journal: Vec::with_capacity(changes),
+        }
     }
 
     /// Says whether there is a coin, without changing anything.
@@ -130,9 +128,6 @@ impl Drop for CoinsUpdate<'_> {
                 None => self.cache.entries.swap_remove(&outpoint),
             };
             self.cache.heap_bytes -= heap(&after);
-        }
-        if self.journal.capacity() <= MAX_SPARE_CHANGES {
-            self.cache.spare_journal = std::mem::take(&mut self.journal);
         }
         self.cache.forget_absent();
     }
