@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import json
+import threading
 
 import pytest
 
@@ -27,16 +28,25 @@ def same_tip(*nodes):
 
 def test_a_node_killed_while_blocks_arrive_catches_up_to_the_same_coins(pair):
     one, two = pair
+    enough = threading.Event()
+
+    def mine():
+        while not enough.is_set():
+            one.mine(5, A)
+
     with concurrent.futures.ThreadPoolExecutor() as pool:
-        mining = pool.submit(lambda: [one.mine(5, A) for _ in range(40)])
-        for _ in range(5):
-            height = two.chain()["height"]
-            wait_for("blocks to arrive", lambda: two.chain()["height"] > height)
-            two.kill()
-            two.start()
+        mining = pool.submit(mine)
+        try:
+            for _ in range(5):
+                height = two.chain()["height"]
+                wait_for("blocks to arrive", lambda: two.chain()["height"] > height)
+                two.kill()
+                two.start()
+        finally:
+            enough.set()
         mining.result()
     wait_for("the same tip", lambda: same_tip(one, two))
-    assert one.chain()["height"] == 200
+    assert one.chain()["height"] >= 5
     assert one.state() == two.state()
 
 
