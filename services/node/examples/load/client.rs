@@ -12,6 +12,11 @@ use crate::process::Node;
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(120);
 
+/// The kind of binary bodies.
+pub(crate) const OCTETS: &str = "application/octet-stream";
+/// The kind of JSON bodies.
+pub(crate) const JSON: &str = "application/json";
+
 /// A connection to a node.
 pub(crate) struct Connection {
     stream: TcpStream,
@@ -93,6 +98,13 @@ impl Connection {
         }
         Ok(filled)
     }
+}
+
+/// Puts a line among the headers of a request.
+pub(crate) fn with(line: &str, request: &[u8]) -> Vec<u8> {
+    let at = request.windows(2).position(|it| it == b"\r\n");
+    let at = at.map_or(0, |at| at + 2);
+    [&request[..at], line.as_bytes(), b"\r\n", &request[at..]].concat()
 }
 
 fn find(text: &[u8], wanted: &[u8]) -> Option<usize> {

@@ -2,7 +2,8 @@
 //!
 //! `cargo run --release -p synod-node --example load -- CHAIN [PART]...`, where CHAIN is a file of
 //! blocks whose last 20 hold independent signed payments, as `synod-bench chain` writes it, and a
-//! PART is one of `mine`, `start`, `read`, `pay`, `attack`, `relay`, `sync`; all without one. The
+//! PART is one of `mine`, `start`, `read`, `pay`, `attack`, `hostile`, `relay`, `sync`; all without
+//! one. A row of the attack catalogue, such as `P21`, in place of a PART measures that row alone. The
 //! node is the `synod-node` beside this program's folder, or what `SYNOD_LOAD_NODE` names.
 //!
 //! The node is a process of its own; this one only sends requests that were made before, so
@@ -11,7 +12,13 @@
 mod attack;
 mod between;
 mod client;
+mod hostile;
+mod hosts;
+mod led;
+mod measure;
+mod members;
 mod process;
+mod strangers;
 mod sync;
 
 use std::fs::File;
@@ -45,16 +52,23 @@ const STARTS: usize = 5;
 const PAYOUT: &str = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080";
 
 /// What can be asked for.
-const PARTS: [&str; 7] = ["mine", "start", "read", "pay", "attack", "relay", "sync"];
+const PARTS: [&str; 8] = [
+    "mine", "start", "read", "pay", "attack", "hostile", "relay", "sync",
+];
+/// The parts of which single rows can be asked for.
+const ROWS_OF: [&str; 2] = ["attack", "hostile"];
 
 fn main() -> Result<()> {
     let mut arguments = std::env::args().skip(1);
     let chain = PathBuf::from(arguments.next().context("which file of blocks?")?);
-    let parts: Vec<String> = arguments.collect();
-    for part in &parts {
-        ensure!(PARTS.contains(&part.as_str()), "the parts are {PARTS:?}");
-    }
-    let is_wanted = |part: &str| parts.is_empty() || parts.iter().any(|it| it == part);
+    let (parts, rows): (Vec<String>, Vec<String>) =
+        arguments.partition(|it| PARTS.contains(&it.as_str()));
+    let is_row = |it: &String| it.len() >= 3 && it.as_bytes()[1..3].iter().all(u8::is_ascii_digit);
+    ensure!(rows.iter().all(is_row), "the parts are {PARTS:?}");
+    let is_wanted = |part: &str| match parts.is_empty() {
+        true => rows.is_empty() || ROWS_OF.contains(&part),
+        false => parts.iter().any(|it| it == part),
+    };
     let program = match std::env::var_os("SYNOD_LOAD_NODE") {
         Some(program) => PathBuf::from(program),
         None => beside_this_folder()?,
@@ -66,11 +80,11 @@ fn main() -> Result<()> {
     if is_wanted("sync") {
         sync::run(&program, &chain, folder.path())?;
     }
-    if ["start", "read", "pay", "attack", "relay"]
+    if ["start", "read", "pay", "attack", "hostile", "relay"]
         .into_iter()
         .any(is_wanted)
     {
-        on_the_chain(&program, &chain, folder.path(), &is_wanted)?;
+        on_the_chain(&program, &chain, folder.path(), &is_wanted, &rows)?;
     }
     Ok(())
 }
@@ -81,6 +95,7 @@ fn on_the_chain(
     chain: &Path,
     folder: &Path,
     is_wanted: &dyn Fn(&str) -> bool,
+    rows: &[String],
 ) -> Result<()> {
     let blocks: Vec<Bytes> = BlockFiles::find(chain)?
         .read()
@@ -96,20 +111,26 @@ fn on_the_chain(
     if is_wanted("start") {
         start_and_stop(program, &data)?;
     }
+    let means = attack::Means {
+        new_blocks: new,
+        full_block,
+        payments: &payments[payments.len() - 2_800..],
+    };
+    if is_wanted("hostile") {
+        hostile::run(program, &data, &means, rows)?;
+    }
     if is_wanted("read") || is_wanted("attack") {
         let running = Node::start(program, &data)?;
         if is_wanted("read") {
             read_routes(&running, full_block)?;
         }
         if is_wanted("attack") {
-            let means = attack::Means {
-                new_blocks: new,
-                full_block,
-                payments: &payments[payments.len() - 2_800..],
-            };
-            attack::run(&running, &means)?;
+            attack::run(&running, &means, rows)?;
         }
         running.stop()?;
+    }
+    if is_wanted("attack") {
+        members::run(program, &data, full_block, rows)?;
     }
     if is_wanted("pay") {
         let data = folder.join("paid");

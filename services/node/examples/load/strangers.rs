@@ -1,24 +1,30 @@
 //! What strangers among the peers do: headers of little work, greetings, addresses, another
 //! protocol.
 
-use anyhow::Result;
-use serde_json::json;
+use anyhow::{Context, Result, ensure};
+use bytes::Bytes;
+use serde_json::{Value, json};
+use synod_api::p2p::MAX_MARKS;
+use synod_gossip::CompactBlock;
 use synod_gossip::wire::{write_frame, write_header};
-use synod_primitives::{BlockHash, CompactTarget, Header, MerkleRoot};
+use synod_primitives::{Block, BlockHash, CompactTarget, Header, MerkleRoot};
 
-use super::{Attack, JSON, Means, OCTETS, greeting, shake_hands, with};
-use crate::client::Connection;
+use crate::attack::Means;
+use crate::client::{Connection, JSON, OCTETS, with};
+use crate::measure::{ATTACKERS, Attack};
 use crate::process::Node;
 
 /// Headers of a branch that is not worth storing beside the chain of the measurement.
 const LOW_WORK: usize = 50;
 /// Different branches, greetings and addresses.
 const DIFFERENT: usize = 200;
+/// Where a peer says that it listens that is another one.
+const OTHER: &str = "http://127.0.0.1:19339";
 /// The regtest limit.
 const EASY: CompactTarget = CompactTarget(0x207f_ffff);
 
 /// The rows.
-pub(super) fn attacks(node: &Node, means: &Means<'_>) -> Result<Vec<Attack>> {
+pub(crate) fn attacks(node: &Node, means: &Means<'_>) -> Result<Vec<Attack>> {
     let connection = Connection::open(node.address)?;
     let post = |path: &str, kind: &str, body: &[u8]| connection.request("POST", path, kind, body);
     // Each row has a session of its own: one that is blamed ends with its row.
@@ -29,17 +35,32 @@ pub(super) fn attacks(node: &Node, means: &Means<'_>) -> Result<Vec<Attack>> {
             .map(|body| with(&line, &post(path, kind, body)))
             .collect())
     };
-    let greet = |change: &dyn Fn(usize) -> (&'static str, String)| -> Result<Vec<Vec<u8>>> {
+    let greet = |change: &dyn Fn(usize) -> Value| -> Result<Vec<Vec<u8>>> {
         let plain = greeting(node)?;
         Ok((0..DIFFERENT)
             .map(|index| {
-                let (name, value) = change(index);
                 let mut greeting = plain.clone();
-                greeting[name] = value.into();
+                for (name, value) in change(index).as_object().into_iter().flatten() {
+                    greeting[name] = value.clone();
+                }
                 post("/p2p/v1/handshake", JSON, greeting.to_string().as_bytes())
             })
             .collect())
     };
+    let own_number = meet(node)?["node_id"].clone();
+    let other_marks = |index: usize| -> Vec<String> {
+        let marks = (0..MAX_MARKS).map(|at| format!("{:064x}", index * MAX_MARKS + at));
+        marks.collect()
+    };
+    let forged = (0..DIFFERENT)
+        .map(|index| {
+            let line = format!("x-synod-session: {index:032x}");
+            with(
+                &line,
+                &post("/p2p/v1/announce", JSON, b"{\"transactions\":[]}"),
+            )
+        })
+        .collect();
     let branches = (0..DIFFERENT).map(low_work).collect();
     let mut gap = low_work(0);
     gap.drain(80..80 + 84);
@@ -77,15 +98,95 @@ pub(super) fn attacks(node: &Node, means: &Means<'_>) -> Result<Vec<Attack>> {
             seated("/p2p/v1/addresses", JSON, inside)?,
         ),
         Attack::new(
+            "P19 greetings with the node's own number",
+            greet(&|_| json!({ "node_id": own_number }))?,
+        )
+        .answered(409, "self-connection"),
+        Attack::new(
+            "P20 greetings with clocks of any time",
+            greet(&|index| json!({ "time": u64::MAX >> (index % 64) }))?,
+        )
+        .answered(200, "session"),
+        Attack::new(
+            "P21 greetings in another's name",
+            greet(&|index| json!({ "listen_url": OTHER, "marks": other_marks(index) }))?,
+        )
+        .answered(200, "session"),
+        Attack::new(
+            "P21 compact blocks, wrongly filled",
+            wrongly_filled(node, means)?,
+        )
+        .answered(200, "missing"),
+        Attack::new(
             "P22 greetings of ever new peers",
-            greet(&|index| ("node_id", format!("{index:032x}")))?,
+            greet(&|index| json!({ "node_id": format!("{index:032x}") }))?,
         ),
+        Attack::new("P23 sessions that are forged", forged).answered(401, "unknown-session"),
         Attack::new(
             "P24 greetings of another chain",
-            greet(&|index| ("chain_id", format!("{index:064x}")))?,
+            greet(&|index| json!({ "chain_id": format!("{index:064x}") }))?,
         ),
         Attack::new("P27 HTTP/2 with settings and resets", vec![h2]),
     ])
+}
+
+/// What a peer says when it greets the node.
+pub(crate) fn greeting(node: &Node) -> Result<Value> {
+    let mut connection = Connection::open(node.address)?;
+    let (_, body) = connection.get("/v1/chain")?;
+    let chain: Value = serde_json::from_slice(&body)?;
+    Ok(json!({
+        "protocol_version": 1,
+        "chain_id": chain["chain_id"],
+        "network": chain["network"],
+        "agent": "load",
+        "node_id": "0123456789abcdef0123456789abcdef",
+        "height": 0,
+        "best_block_hash": chain["best_block_hash"],
+        "chainwork": chain["chainwork"],
+        "time": std::time::UNIX_EPOCH.elapsed()?.as_secs(),
+    }))
+}
+
+/// Greets the node as a peer; returns its answer.
+fn meet(node: &Node) -> Result<Value> {
+    let mut connection = Connection::open(node.address)?;
+    let body = greeting(node)?.to_string();
+    let request = connection.request("POST", "/p2p/v1/handshake", JSON, body.as_bytes());
+    let (status, body) = connection.send(&request)?;
+    let text = String::from_utf8_lossy(body);
+    ensure!(status == 200, "{status} {text}");
+    Ok(serde_json::from_str(&text)?)
+}
+
+/// Greets the node as a peer; returns the session.
+pub(crate) fn shake_hands(node: &Node) -> Result<String> {
+    let answer = meet(node)?;
+    let session = answer["session"].as_str().map(str::to_owned);
+    session.context("a session")
+}
+
+/// A new block as its short ids, and what it lacks in another order, by eight peers.
+fn wrongly_filled(node: &Node, means: &Means<'_>) -> Result<Vec<Vec<u8>>> {
+    let connection = Connection::open(node.address)?;
+    let block = Block::decode(means.new_blocks.first().context("a new block")?)?;
+    let compact = CompactBlock::of(&block, Bytes::new(), 7).encode();
+    let mut frames = Vec::new();
+    for transaction in block.transactions()[1..].iter().rev() {
+        write_frame(&mut frames, transaction.raw());
+    }
+    let fill = format!("/p2p/v1/compact/{}/fill", block.hash());
+    let sessions = (0..ATTACKERS).map(|_| shake_hands(node));
+    let sessions = sessions.collect::<Result<Vec<_>>>()?;
+    let mut requests = Vec::new();
+    // Attackers take turns with the list, so each keeps to one session.
+    for (path, body) in [("/p2p/v1/compact", &compact), (&fill, &frames)] {
+        for session in &sessions {
+            let line = format!("x-synod-session: {session}");
+            requests.push(with(&line, &connection.request("POST", path, OCTETS, body)));
+        }
+    }
+    Ok(requests)
 }
 
 /// A branch of headers on the genesis block, with proof of work at the limit.
