@@ -42,15 +42,9 @@ impl<N: NodePort> PeerTable<N> {
             return;
         }
         let (url, address) = (entry.state.url.clone(), entry.state.address);
-        tracing::warn!(
-            peer = id,
-            url = url.as_ref().map(PeerUrl::as_str),
-            why,
-            "dropped a peer for misbehaviour"
-        );
         peers.drop_entry(id);
-        if let Some(url) = url {
-            peers.discouraged_urls.insert(url);
+        if let Some(url) = &url {
+            peers.discouraged_urls.insert(url.clone());
         }
         // Loopback is shared by all nodes of this machine: no neighbour suffers for another.
         if let Some(address) = address.filter(|it| !it.to_canonical().is_loopback()) {
@@ -58,5 +52,14 @@ impl<N: NodePort> PeerTable<N> {
         }
         drop(peers);
         self.forget(id);
+        let url = url.as_ref();
+        if let Some(url) = url {
+            // Where it listens would be chosen in vain, and takes the place of another.
+            self.book().forget(url);
+        }
+        if self.may_log() {
+            let url = url.map(PeerUrl::as_str);
+            tracing::warn!(peer = id, url, why, "dropped a peer for misbehaviour");
+        }
     }
 }

@@ -8,7 +8,8 @@ use tokio::time::timeout;
 
 use crate::addresses::{MAX_ANCHORS, MAX_TOLD, SavedBook};
 use crate::netgroup::NetGroup;
-use crate::peers::Origin;
+use crate::pace::Pace;
+use crate::peers::{AddPeerError, Origin};
 use crate::port::NodePort;
 use crate::table::{MAX_AUTOMATIC, PeerTable};
 use crate::url::PeerUrl;
@@ -18,6 +19,13 @@ const LOOK: Duration = Duration::from_secs(5);
 /// How often an address is asked only to learn whether it is there, in milliseconds (Core:
 /// `FEELER_INTERVAL`).
 pub(crate) const FEELER_INTERVAL_MS: u64 = 120_000;
+/// The addresses of the book that are asked at once.
+const DIAL_BURST: u32 = 8;
+/// The milliseconds in which one more is (Core: `ThreadOpenConnections` sleeps half a second).
+///
+/// Security: who has ports without end, and misbehaves at each, would keep a node busy with
+/// greeting one after the other (P10).
+const DIAL_INTERVAL_MS: u64 = 500;
 /// Multiplies a counter into numbers that look random (Steele, Lea and Flood, "Fast
 /// Splittable Pseudorandom Number Generators", 2014).
 const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
@@ -27,12 +35,16 @@ impl<N: NodePort> PeerTable<N> {
     pub(crate) async fn look_for_peers(self: Arc<Self>) {
         let mut turn = self.salt;
         let mut next_feeler = FEELER_INTERVAL_MS;
+        let mut pace = Pace::new(DIAL_INTERVAL_MS, DIAL_BURST);
         loop {
             turn = turn.wrapping_add(GOLDEN);
             let mut random = (turn ^ (turn >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
             random ^= random >> 27;
-            let mut was_dialed = self.dial_one(random);
             let now_ms = self.now_ms();
+            let mut was_dialed = pace.wait_ms(now_ms) == 0 && self.dial_one(random);
+            if was_dialed {
+                pace.take(now_ms);
+            }
             if now_ms >= next_feeler {
                 next_feeler = now_ms + FEELER_INTERVAL_MS;
                 was_dialed |= self.feel(random);
@@ -40,10 +52,14 @@ impl<N: NodePort> PeerTable<N> {
             if was_dialed {
                 continue;
             }
+            let look = match pace.wait_ms(now_ms) {
+                0 => LOOK,
+                wait_ms => Duration::from_millis(wait_ms),
+            };
             tokio::select! {
                 () = self.stop.cancelled() => return,
                 // Whether it was woken or the time was up, it looks again.
-                _ = timeout(LOOK, self.to_dial.notified()) => {}
+                _ = timeout(look, self.to_dial.notified()) => {}
             }
         }
     }
@@ -87,6 +103,11 @@ impl<N: NodePort> PeerTable<N> {
         }
         match self.dial(url.clone(), origin) {
             Ok(_) => true,
+            Err(AddPeerError::Discouraged) => {
+                // It would be chosen again and again.
+                self.book().forget(url);
+                true
+            }
             Err(error) => {
                 tracing::debug!(%url, %error, "an address is not asked");
                 false
@@ -124,7 +145,9 @@ impl<N: NodePort> PeerTable<N> {
         let (now, now_ms) = ((self.clock)(), self.now_ms());
         let mut is_news = false;
         for url in told.iter().take(MAX_TOLD) {
-            if let Ok(url) = PeerUrl::parse(url, policy) {
+            if let Ok(url) = PeerUrl::parse(url, policy)
+                && !self.is_unwanted(&url)
+            {
                 is_news |= self.book().add(&url, Some(address), now, now_ms);
             }
         }

@@ -153,7 +153,7 @@ impl<N: NodePort> PeerTable<N> {
         let Some(Ok(url)) = url.map(|it| PeerUrl::parse(it, policy)) else {
             return;
         };
-        if self.lock().removed.contains(&url) {
+        if self.is_unwanted(&url) {
             return;
         }
         let now = (self.clock)();
@@ -185,7 +185,8 @@ impl<N: NodePort> PeerTable<N> {
             tracing::debug!(peer = id, off_s, "a peer's clock is far off this one's");
         }
         let is_off = self.is_clock_off();
-        if self.was_clock_off.swap(is_off, Ordering::Relaxed) != is_off {
+        let was_off = self.was_clock_off.swap(is_off, Ordering::Relaxed);
+        if was_off != is_off && self.may_log() {
             if is_off {
                 tracing::warn!("this computer's clock is far off those of its peers: check it");
             } else {

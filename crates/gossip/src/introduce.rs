@@ -56,16 +56,19 @@ impl<N: NodePort> Session<N> {
         let latency = u64::try_from(asked.elapsed().as_millis()).unwrap_or(u64::MAX);
         let now = (self.table.clock)();
         let best = BlockHash::from_bytes(theirs.best_block_hash.to_internal());
+        let height = theirs.height;
+        let mut is_new = false;
         self.table.update(self.id, |state| {
-            if !state.is_connected {
-                tracing::info!(peer = %self.url, height = theirs.height, "a peer answers");
-            }
+            is_new = !state.is_connected;
             state.is_connected = true;
             state.last_seen = Some(now);
             state.latency_ms = Some(state.latency_ms.map_or(latency, |it| it.min(latency)));
             state.last_error = None;
             state.handshake = Some(theirs);
         });
+        if is_new && self.table.may_log() {
+            tracing::info!(peer = %self.url, height, "a peer answers");
+        }
         self.table
             .with_outbox(self.id, |outbox| outbox.note_block(best));
         self.table.note_clock(self.id);

@@ -38,6 +38,7 @@ pub mod message;
 mod netgroup;
 mod offers;
 pub mod outbox;
+pub mod pace;
 mod pairs;
 mod peers;
 mod port;

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use synod_api::p2p::CompactStatus;
 use synod_primitives::BlockHash;
 use tokio::sync::{Notify, mpsc};
+use tokio::task::yield_now;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -17,7 +18,8 @@ use crate::client::PeerClient;
 use crate::client_error::ClientError;
 use crate::hear::Heard;
 use crate::offers::Later;
-use crate::outbox::{NewBlock, Outbox};
+use crate::outbox::{INVENTORY_INTERVAL_MS, NewBlock, Outbox};
+use crate::pace::Pace;
 use crate::peers::{Origin, PeerId};
 use crate::port::NodePort;
 use crate::table::PeerTable;
@@ -32,6 +34,10 @@ const POLL: Duration = Duration::from_secs(10);
 const FIRST_RETRY: Duration = Duration::from_millis(250);
 /// The longest wait after failures.
 const LONGEST_RETRY: Duration = Duration::from_secs(15);
+/// The announcements of transactions of one stream that are looked at at once.
+const ANNOUNCEMENTS_BURST: u32 = 32;
+/// The milliseconds in which one more is: half of what an honest peer takes for it.
+const ANNOUNCEMENT_MS: u64 = INVENTORY_INTERVAL_MS / 2;
 /// The most messages of a peer's stream that wait; past it the stream is not read on.
 const MAX_WAITING_NEWS: usize = 16;
 
@@ -43,6 +49,8 @@ pub(crate) struct Session<N: NodePort> {
     pub(crate) url: PeerUrl,
     traffic: Arc<Traffic>,
     wake: Arc<Notify>,
+    /// How fast announcements of transactions are looked at.
+    announcements: Pace,
     /// Transactions that are asked of another peer, and when to look again.
     pub(crate) later: VecDeque<Later>,
 }
@@ -63,6 +71,7 @@ impl<N: NodePort> Session<N> {
             url,
             traffic,
             wake,
+            announcements: Pace::new(ANNOUNCEMENT_MS, ANNOUNCEMENTS_BURST),
             later: VecDeque::new(),
         }
     }
@@ -145,7 +154,12 @@ impl<N: NodePort> Session<N> {
             let until = due.map_or(end, |wait| (Instant::now() + wait).min(end));
             tokio::select! {
                 news = inbox.recv() => match news {
-                    Some(news) => self.hear(news).await?,
+                    Some(news) => {
+                        self.hear(news).await?;
+                        // Security: a stream that never pauses would hold a thread of the runtime,
+                        // and all who wait for it, for as many messages as wait (P05, P21).
+                        yield_now().await;
+                    }
                     None => return Err(Trouble::Useless("the peer's stream ended")),
                 },
                 () = self.wake.notified() => {}
@@ -245,11 +259,27 @@ impl<N: NodePort> Session<N> {
         match news {
             News::Alive => Ok(()),
             News::Block(body) => self.hear_block(body).await,
-            News::Transactions(wtxids) => self.want(&wtxids, 0).await,
+            News::Transactions(wtxids) => {
+                self.wait_for_pace().await;
+                self.want(&wtxids, 0).await
+            }
             News::Message(message) => {
                 self.table.hear_messages(self.id, vec![message]).await;
                 Ok(())
             }
+        }
+    }
+
+    /// Waits until one more announcement of transactions may be looked at.
+    ///
+    /// Security: a thousand ids cost half a millisecond, and their sender nothing (P05). Nobody
+    /// reads the stream on meanwhile, so it is the sender that waits.
+    async fn wait_for_pace(&mut self) {
+        let now = self.table.now_ms();
+        let wait_ms = self.announcements.wait_ms(now);
+        self.announcements.take(now);
+        if wait_ms > 0 {
+            sleep(Duration::from_millis(wait_ms)).await;
         }
     }
 

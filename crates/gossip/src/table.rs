@@ -18,6 +18,7 @@ use crate::hear::Partials;
 use crate::inventory::{RefusedTransactions, TransactionRequests};
 use crate::member::Members;
 use crate::outbox::{NewBlock, Outbox};
+use crate::pace::Pace;
 use crate::peers::{
     AddPeerError, Entry, Identity, MAX_PEERS, NewPeer, Origin, PeerId, PeerState, Peers,
 };
@@ -32,6 +33,11 @@ pub(crate) const MAX_AUTOMATIC: usize = 8;
 pub(crate) const MAX_INBOUND_PER_SUBSCRIBER: usize = 8;
 /// The misbehaviour at which a peer is dropped and discouraged.
 pub(crate) const MISBEHAVIOR_LIMIT: u32 = 100;
+/// The lines of the log that peers may cause at once.
+const LOG_BURST: u32 = 50;
+/// The milliseconds in which they may cause one more: 720 an hour.
+const LOG_INTERVAL_MS: u64 = 5_000;
+
 /// All peers, each with its session.
 pub struct PeerTable<N: NodePort> {
     pub(crate) node: N,
@@ -53,6 +59,7 @@ pub struct PeerTable<N: NodePort> {
     pub(crate) refused: Mutex<RefusedTransactions>,
     pub(crate) partials: Mutex<Partials>,
     pub(crate) budgets: Mutex<UploadBudgets>,
+    log_pace: Mutex<Pace>,
     /// Held while a block that was announced is handed to the node.
     pub(crate) submitting: tokio::sync::Mutex<()>,
     /// Wakes sessions that wait for a turn.
@@ -111,6 +118,7 @@ impl<N: NodePort> PeerTable<N> {
             refused: Mutex::default(),
             partials: Mutex::default(),
             budgets: Mutex::new(UploadBudgets::new(parts.upload_bytes_per_s)),
+            log_pace: Mutex::new(Pace::new(LOG_INTERVAL_MS, LOG_BURST)),
             submitting: tokio::sync::Mutex::default(),
             downloads_changed: Notify::new(),
             to_feed: Notify::new(),
@@ -142,6 +150,23 @@ impl<N: NodePort> PeerTable<N> {
 
     pub(crate) fn book(&self) -> MutexGuard<'_, AddressBook> {
         self.book.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Says whether a line that a peer causes may go to the log; past the limit it is one for
+    /// debugging.
+    ///
+    /// Security: peers that come, misbehave and are dropped, each for the next one, must not fill
+    /// the disk.
+    pub(crate) fn may_log(&self) -> bool {
+        let now = self.now_ms();
+        let mut pace = self.log_pace.lock().unwrap_or_else(PoisonError::into_inner);
+        pace.try_take(now)
+    }
+
+    /// Says whether a peer at the URL was dropped, by the operator or for misbehaviour.
+    pub(crate) fn is_unwanted(&self, url: &PeerUrl) -> bool {
+        let peers = self.lock();
+        peers.discouraged_urls.contains(url) || peers.removed.contains(url)
     }
 
     /// Returns who this node is to its peers.

@@ -52,13 +52,15 @@ impl<N: NodePort> Session<N> {
             Trouble::Felt => "the peer is there".to_owned(),
         };
         self.table.drop_client(self.id);
+        let mut was_connected = false;
         self.table.update(self.id, |state| {
-            if state.is_connected {
-                tracing::info!(peer = %self.url, why = text, "lost a peer");
-            }
+            was_connected = state.is_connected;
             state.is_connected = false;
-            state.last_error = Some(text);
+            state.last_error = Some(text.clone());
         });
+        if was_connected && self.table.may_log() {
+            tracing::info!(peer = %self.url, why = text, "lost a peer");
+        }
         let is_lost = matches!(trouble, Trouble::Client(_) | Trouble::Useless(_));
         if is_lost {
             self.table.book().failed(&self.url);

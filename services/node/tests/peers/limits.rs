@@ -1,7 +1,9 @@
 //! Limits on what peers ask and tell.
 
-use std::sync::atomic::Ordering;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use axum::routing::post;
 use serde_json::json;
 use synod_api::p2p::{
     MAX_ANNOUNCED_TRANSACTIONS, MAX_HEADERS, MAX_LOCATOR, MAX_REQUESTED_BLOCKS,
@@ -10,7 +12,9 @@ use synod_api::p2p::{
 use synod_chainspec::genesis_block;
 use synod_gossip::{MAX_INBOUND, wire};
 
-use crate::kit::{OCTETS, Starter, encode_headers, genesis, headers_on, start, trap};
+use crate::kit::{
+    OCTETS, Starter, boast, encode_headers, genesis, headers_on, serve, start, trap, until,
+};
 
 fn hashes(count: usize) -> Vec<String> {
     (0..count).map(|n| format!("{n:064x}")).collect()
@@ -259,6 +263,36 @@ async fn p17_addresses_that_lead_inside_are_not_asked() {
     let book: serde_json::Value = serde_json::from_str(&book).expect("json");
     assert_eq!(book["addresses"], json!([]));
     assert!(!visited.load(Ordering::SeqCst));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p10_where_a_peer_listens_that_misbehaved_is_forgotten_and_not_learnt_again() {
+    let mut broken = headers_on(genesis_block().hash(), 10);
+    broken.remove(5);
+    let page = encode_headers(&broken);
+    let asked = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&asked);
+    let answer = move || async move {
+        flag.store(true, Ordering::SeqCst);
+        ([("content-type", OCTETS)], page)
+    };
+    let router = axum::Router::new()
+        .route("/p2p/v1/handshake", post(boast))
+        .route("/p2p/v1/headers", post(answer));
+    let url = serve(router).await;
+    let node = start().await;
+    let listener = json!({ "listen_url": url });
+    assert_eq!(node.greet_as(listener.clone()).await.0, 200);
+    let spoken_to = async || {
+        let peers = node.peers().await;
+        peers.iter().any(|it| it["direction"] == "outbound")
+    };
+    until(async || asked.load(Ordering::SeqCst) && !spoken_to().await).await;
+    assert_eq!(node.greet_as(listener).await.0, 200);
+    let saved = node.stop().await;
+    let book = std::fs::read_to_string(saved.path().join("peers.json")).expect("the book");
+    let book: serde_json::Value = serde_json::from_str(&book).expect("json");
+    assert_eq!(book["addresses"], json!([]));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use reqwest::StatusCode;
+use serde_json::{Value, json};
+use synod_gossip::wire::write_header;
 
 use crate::harness::{Data, PAYOUT, Process, on, program};
 
@@ -58,6 +60,48 @@ async fn strangers_cannot_fill_the_log() {
         "900 bad requests made {lines} lines: {}",
         node.log()
     );
+    node.stop();
+}
+
+#[tokio::test]
+async fn peers_that_come_to_be_dropped_cannot_fill_the_log() {
+    let data = Data::new();
+    let node = Process::start(&data.path());
+    let chain = node.client.chain().await.expect("the chain");
+    let greeting = json!({
+        "protocol_version": 1,
+        "chain_id": chain.chain_id,
+        "network": "regtest",
+        "agent": "stranger/1",
+        "node_id": "ab".repeat(16),
+        "height": 0,
+        "best_block_hash": chain.best_block_hash,
+        "chainwork": chain.chainwork,
+        "time": 1_700_000_000_u64,
+    });
+    // The second header does not follow the first.
+    let mut page = Vec::new();
+    for _ in 0..2 {
+        write_header(&mut page, synod_chainspec::genesis_block().header(), &[]);
+    }
+    let url = |route: &str| format!("{}/p2p/v1/{route}", node.url);
+    let before = node.log().lines().count();
+    for _ in 0..300 {
+        let answer = node.http.post(url("handshake")).json(&greeting).send();
+        let greeted: Value = answer.await.expect("sent").json().await.expect("json");
+        let session = greeted["session"].as_str().expect("a session");
+        let request = node
+            .http
+            .post(url("push/headers"))
+            .header("x-synod-session", session)
+            .header("content-type", "application/octet-stream");
+        let answer = request.body(page.clone()).send().await.expect("sent");
+        assert!(answer.status().is_success(), "{}", answer.status());
+    }
+    let log = node.log();
+    assert!(log.contains("dropped a peer for misbehaviour"), "{log}");
+    let lines = log.lines().count() - before;
+    assert!(lines < 200, "300 peers made {lines} lines: {log}");
     node.stop();
 }
 
