@@ -2,16 +2,21 @@
 
 use std::convert::Infallible;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
 
 use axum::body::Body;
 use axum::http::StatusCode;
 use axum::response::Redirect;
 use axum::routing::post;
 use bytes::Bytes;
-use futures_util::stream;
+use futures_util::{StreamExt, stream};
 use serde_json::json;
+use synod_api::HashHex;
+use synod_api::p2p::TransactionsRequest;
+use synod_gossip::wire::News;
+use synod_primitives::Wtxid;
 
-use crate::kit::{boast, serve, start, start_with_peers, trap, until};
+use crate::kit::{OCTETS, boast, serve, start, start_with_peers, trap, until};
 
 /// What a node says of a peer whose answer to a question for headers is this.
 async fn verdict_on(answer: axum::routing::MethodRouter) -> (String, u64) {
@@ -265,5 +270,38 @@ async fn p02_a_peer_that_claims_work_without_headers_is_doubted_and_does_not_hol
     let chain = node.client.chain().await.expect("the chain");
     assert!(!chain.initial_sync, "nobody has more to show");
     assert_eq!(node.mine(1).await.len(), 1);
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p05_a_stream_of_announcements_is_looked_at_no_faster_than_an_honest_peer_makes_them() {
+    let news = |id: u8| News::Transactions(vec![Wtxid::from_bytes([id; 32])]).encode();
+    // Looked at one by one, the last is a minute and a half away.
+    let all: Bytes = [news(1).repeat(2_000), news(2)].concat().into();
+    let announce = || async {
+        let all = stream::once(async { Ok::<_, Infallible>(all) });
+        let body = Body::from_stream(all.chain(stream::pending()));
+        ([("content-type", OCTETS)], body)
+    };
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let notes = Arc::clone(&asked);
+    let deliver_nothing = |axum::Json(request): axum::Json<TransactionsRequest>| async move {
+        notes.lock().expect("a list").extend(request.wtxids);
+        ([("content-type", OCTETS)], Vec::<u8>::new())
+    };
+    let nothing = || async { ([("content-type", OCTETS)], Vec::<u8>::new()) };
+    let router = axum::Router::new()
+        .route("/p2p/v1/handshake", post(boast))
+        .route("/p2p/v1/headers", post(nothing))
+        .route("/p2p/v1/stream", axum::routing::get(announce))
+        .route("/p2p/v1/transactions", post(deliver_nothing));
+    let url = serve(router).await;
+    let node = start_with_peers(&[&url]).await;
+    until(async || !asked.lock().expect("a list").is_empty()).await;
+    for _ in 0..500 {
+        node.tip().await;
+    }
+    let last = HashHex::from_internal([2; 32]);
+    assert!(!asked.lock().expect("a list").contains(&last));
     node.stop().await;
 }
