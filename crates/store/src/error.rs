@@ -15,6 +15,9 @@ pub enum StoreError {
     /// The database, or a connection to it, was in use for too long.
     #[error("the database is busy: {0}")]
     Busy(String),
+    /// The operating system gave no memory or thread.
+    #[error("the system gives the database no memory or thread: {0}")]
+    Starved(String),
     /// What was read is not what was written; it is not served.
     #[error("the database is damaged: table {table}, key {key}: {what}")]
     Corrupt {
@@ -43,6 +46,7 @@ impl StoreError {
         match self {
             Self::DiskFull => "store-disk-full",
             Self::Busy(_) => "store-busy",
+            Self::Starved(_) => "store-starved",
             Self::Corrupt { .. } => "store-corrupt",
             Self::Io(_) => "store-io",
             Self::Inconsistent(_) => "store-inconsistent",
@@ -53,7 +57,7 @@ impl StoreError {
     /// Says whether the same call can succeed later without a restart.
     #[must_use]
     pub fn is_transient(&self) -> bool {
-        matches!(self, Self::DiskFull | Self::Busy(_))
+        matches!(self, Self::DiskFull | Self::Busy(_) | Self::Starved(_))
     }
 
     pub(crate) fn corrupt(
@@ -72,6 +76,7 @@ impl StoreError {
 // SQLite's primary result codes, https://www.sqlite.org/rescode.html.
 const SQLITE_BUSY: i32 = 5;
 const SQLITE_LOCKED: i32 = 6;
+const SQLITE_NOMEM: i32 = 7;
 const SQLITE_READONLY: i32 = 8;
 const SQLITE_IOERR: i32 = 10;
 const SQLITE_CORRUPT: i32 = 11;
@@ -105,6 +110,7 @@ fn of_code(code: i32, text: String) -> StoreError {
     match (code, code & 0xff) {
         (SQLITE_IOERR_SHMSIZE, _) | (_, SQLITE_FULL) => StoreError::DiskFull,
         (_, SQLITE_BUSY | SQLITE_LOCKED) => StoreError::Busy(text),
+        (_, SQLITE_NOMEM) => StoreError::Starved(text),
         (_, SQLITE_CORRUPT | SQLITE_NOTADB) => StoreError::corrupt("database", "file", text),
         (_, SQLITE_IOERR | SQLITE_CANTOPEN | SQLITE_READONLY) => StoreError::Io(text),
         _ => StoreError::Failed(text),
@@ -143,6 +149,10 @@ impl From<std::io::Error> for StoreError {
     fn from(error: std::io::Error) -> Self {
         match error.kind() {
             std::io::ErrorKind::StorageFull => Self::DiskFull,
+            // A thread for a connection could not be started: EAGAIN or ENOMEM.
+            std::io::ErrorKind::WouldBlock | std::io::ErrorKind::OutOfMemory => {
+                Self::Starved(error.to_string())
+            }
             _ => Self::Io(error.to_string()),
         }
     }
@@ -251,5 +261,26 @@ impl From<MigrateError> for OpenError {
             MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => error.into(),
             other => StoreError::Failed(other.to_string()),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_system_does_not_give_may_be_there_later() {
+        use std::io::ErrorKind;
+        for kind in [ErrorKind::WouldBlock, ErrorKind::OutOfMemory] {
+            let error = StoreError::from(std::io::Error::from(kind));
+            assert!(matches!(error, StoreError::Starved(_)) && error.is_transient());
+        }
+        let error = of_code(SQLITE_NOMEM, "out of memory".to_owned());
+        assert!(matches!(error, StoreError::Starved(_)) && error.is_transient());
+        let error = StoreError::from(std::io::Error::from(ErrorKind::UnexpectedEof));
+        assert!(matches!(error, StoreError::Io(_)) && !error.is_transient());
+        // The file is not there, or no descriptor is free: SQLite does not say which.
+        let error = of_code(SQLITE_CANTOPEN, "unable to open".to_owned());
+        assert!(matches!(error, StoreError::Io(_)) && !error.is_transient());
     }
 }

@@ -68,10 +68,14 @@ pub fn node(error: NodeError) -> ApiError {
 /// Translates a failure of the store.
 #[must_use]
 pub fn store(error: StoreError) -> ApiError {
-    if error.is_transient() {
-        return ApiError::unavailable("The database is busy.").with_retry_after(RETRY_AFTER);
+    if !error.is_transient() {
+        return ApiError::internal(error);
     }
-    ApiError::internal(error)
+    let detail = match error {
+        StoreError::Starved(_) => "The system gives the node no memory or thread.",
+        _ => "The database is busy.",
+    };
+    ApiError::unavailable(detail).with_retry_after(RETRY_AFTER)
 }
 
 /// Translates a chain thread that takes no requests.

@@ -177,7 +177,18 @@ async fn a_node_that_gets_no_memory_and_no_threads_loses_nothing_that_it_answere
     let mut acknowledged = 3;
     for _ in 0..20 {
         let many = (0..32).map(|_| node.http.get(format!("{}/v1/state", node.url)).send());
-        futures_util::future::join_all(many).await;
+        for answer in futures_util::future::join_all(many)
+            .await
+            .into_iter()
+            .flatten()
+        {
+            let status = answer.status();
+            let is_refusal = status == StatusCode::SERVICE_UNAVAILABLE
+                && answer.headers().contains_key("retry-after");
+            if status != StatusCode::OK && !is_refusal {
+                panic!("{status}: {:?}", answer.text().await);
+            }
+        }
         // It may refuse, or end; what it answers counts.
         if let Ok(mined) = node.client.dev_mine(5, PAYOUT).await {
             acknowledged += mined.blocks.len();
