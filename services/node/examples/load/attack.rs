@@ -12,7 +12,7 @@ use synod_primitives::{Block, Transaction};
 use crate::client::{Connection, JSON, OCTETS, with};
 use crate::measure::{Attack, ROW, Reader};
 use crate::process::Node;
-use crate::strangers::{self, shake_hands};
+use crate::strangers;
 
 /// Connections that are held open with half a header.
 const HELD: usize = 200;
@@ -86,13 +86,6 @@ fn attacks(node: &Node, means: &Means<'_>) -> Result<Vec<Attack>> {
     let get = |path: &str| connection.request("GET", path, "", &[]);
     let post = |path: &str, kind: &str, body: &[u8]| connection.request("POST", path, kind, body);
     let block = Block::decode(means.full_block)?;
-    let session = shake_hands(node)?;
-    let seated = |path: &str, kind: &str, body: &[u8]| {
-        with(
-            &format!("x-synod-session: {session}"),
-            &post(path, kind, body),
-        )
-    };
     let ids = |count: usize, mark: usize| -> Vec<String> {
         (0..count)
             .map(|at| format!("{:064x}", at * 8_191 + mark))
@@ -113,7 +106,7 @@ fn attacks(node: &Node, means: &Means<'_>) -> Result<Vec<Attack>> {
     };
     let storm = |mark| {
         let body = json!({ "transactions": ids(5_000, mark) }).to_string();
-        seated("/p2p/v1/announce", JSON, body.as_bytes())
+        post("/p2p/v1/announce", JSON, body.as_bytes())
     };
     let locator = |count| {
         let body = json!({ "locator": ids(count, 7) }).to_string();
@@ -135,7 +128,9 @@ fn attacks(node: &Node, means: &Means<'_>) -> Result<Vec<Attack>> {
         Attack::new(
             "P06 announcements of 5,000 unknown ids",
             (0..16).map(storm).collect(),
-        ),
+        )
+        .seated(1)
+        .answered(200, "send"),
         Attack::new(
             "P07 locators of 101 and 102 hashes",
             vec![locator(101), locator(102)],
@@ -170,12 +165,10 @@ fn attacks(node: &Node, means: &Means<'_>) -> Result<Vec<Attack>> {
         ),
         Attack::new(
             "P25 junk of 4 MB between nodes",
-            vec![seated(
-                "/p2p/v1/push/blocks",
-                OCTETS,
-                &vec![0xa5; 4_000_000],
-            )],
-        ),
+            vec![post("/p2p/v1/push/blocks", OCTETS, &vec![0xa5; 4_000_000])],
+        )
+        .seated(1)
+        .answered(400, ""),
         Attack::new("P26 the largest answer again and again", vec![get(&full)]),
         Attack::new(
             "P28 two lengths of one body",

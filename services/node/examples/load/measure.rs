@@ -1,5 +1,6 @@
 //! An honest reader whose waits are what counts, beside others who mean harm.
 
+use std::borrow::Cow;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -9,8 +10,9 @@ use anyhow::{Context, Result, ensure};
 use bytes::Bytes;
 use synod_primitives::Block;
 
-use crate::client::Connection;
+use crate::client::{Connection, with};
 use crate::process::Node;
+use crate::strangers::shake_hands;
 
 /// How long each row lasts.
 pub(crate) const ROW: Duration = Duration::from_secs(4);
@@ -26,6 +28,9 @@ pub(crate) struct Attack {
     pub(crate) requests: Vec<Vec<u8>>,
     pub(crate) attackers: usize,
     pub(crate) pause: Duration,
+    /// Sessions that each request is sent in, made when the row begins: the node forgets who is
+    /// silent for a minute, and whom others push out. None for requests without session.
+    pub(crate) sessions: usize,
     /// What the first request has to be answered with, beside a word of the answer: an attack that
     /// is refused for another reason than the row's is none.
     pub(crate) answer: Option<(u16, &'static str)>,
@@ -38,8 +43,30 @@ impl Attack {
             requests,
             attackers: ATTACKERS,
             pause: Duration::ZERO,
+            sessions: 0,
             answer: None,
         }
+    }
+
+    /// Sends the requests in so many sessions.
+    pub(crate) fn seated(self, sessions: usize) -> Self {
+        Self { sessions, ..self }
+    }
+
+    /// Returns the requests as they are sent, one after the other in all sessions: attackers take
+    /// turns with the list, so each of as many keeps to one.
+    fn requests(&self, node: &Node) -> Result<Cow<'_, [Vec<u8>]>> {
+        if self.sessions == 0 {
+            return Ok(Cow::Borrowed(&self.requests));
+        }
+        let lines = (0..self.sessions)
+            .map(|_| Ok(format!("x-synod-session: {}", shake_hands(node)?)))
+            .collect::<Result<Vec<_>>>()?;
+        let mut requests = Vec::new();
+        for request in &self.requests {
+            requests.extend(lines.iter().map(|line| with(line, request)));
+        }
+        Ok(requests.into())
     }
 
     pub(crate) fn answered(self, status: u16, word: &'static str) -> Self {
@@ -85,7 +112,8 @@ impl<'r> Reader<'r> {
         if !self.wants(attack.what) {
             return Ok(());
         }
-        if let (Some((status, word)), Some(first)) = (attack.answer, attack.requests.first()) {
+        let requests = attack.requests(node)?;
+        if let (Some((status, word)), Some(first)) = (attack.answer, requests.first()) {
             let mut connection = Connection::open(node.address)?;
             let (found, body) = connection.send(first)?;
             let text = String::from_utf8_lossy(body);
@@ -97,7 +125,7 @@ impl<'r> Reader<'r> {
         }
         let sent = AtomicUsize::new(0);
         let one = |attacker: usize, stop: &AtomicBool| {
-            bother(node, attack, attacker, (stop, &sent));
+            bother(node, attack, (&requests, attacker), (stop, &sent));
             Ok(())
         };
         self.beside(node, attack.what, attack.attackers, &one, &sent)
@@ -168,19 +196,15 @@ impl<'r> Reader<'r> {
 fn bother(
     node: &Node,
     attack: &Attack,
-    attacker: usize,
+    (requests, attacker): (&[Vec<u8>], usize),
     (stop, sent): (&AtomicBool, &AtomicUsize),
 ) {
     let mut connection: Option<TcpStream> = None;
     let mut answer = vec![0; 1 << 16];
-    let share = attack
-        .requests
-        .iter()
-        .skip(attacker)
-        .step_by(attack.attackers);
-    let own: Vec<&Vec<u8>> = match attack.requests.len() >= attack.attackers {
+    let share = requests.iter().skip(attacker).step_by(attack.attackers);
+    let own: Vec<&Vec<u8>> = match requests.len() >= attack.attackers {
         true => share.collect(),
-        false => attack.requests.iter().collect(),
+        false => requests.iter().collect(),
     };
     for request in own.into_iter().cycle() {
         if stop.load(Ordering::Relaxed) {

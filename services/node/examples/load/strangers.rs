@@ -27,13 +27,8 @@ const EASY: CompactTarget = CompactTarget(0x207f_ffff);
 pub(crate) fn attacks(node: &Node, means: &Means<'_>) -> Result<Vec<Attack>> {
     let connection = Connection::open(node.address)?;
     let post = |path: &str, kind: &str, body: &[u8]| connection.request("POST", path, kind, body);
-    // Each row has a session of its own: one that is blamed ends with its row.
-    let seated = |path: &str, kind: &str, bodies: Vec<Vec<u8>>| -> Result<Vec<Vec<u8>>> {
-        let line = format!("x-synod-session: {}", shake_hands(node)?);
-        let bodies = bodies.iter();
-        Ok(bodies
-            .map(|body| with(&line, &post(path, kind, body)))
-            .collect())
+    let posts = |path: &str, kind: &str, bodies: Vec<Vec<u8>>| -> Vec<Vec<u8>> {
+        bodies.iter().map(|body| post(path, kind, body)).collect()
     };
     let greet = |change: &dyn Fn(usize) -> Value| -> Result<Vec<Vec<u8>>> {
         let plain = greeting(node)?;
@@ -83,20 +78,28 @@ pub(crate) fn attacks(node: &Node, means: &Means<'_>) -> Result<Vec<Attack>> {
     Ok(vec![
         Attack::new(
             "P01 branches of 50 headers of little work",
-            seated("/p2p/v1/push/headers", OCTETS, branches)?,
-        ),
+            posts("/p2p/v1/push/headers", OCTETS, branches),
+        )
+        .seated(1)
+        .answered(200, ""),
         Attack::new(
             "P02 headers with a gap, then no session",
-            seated("/p2p/v1/push/headers", OCTETS, vec![gap])?,
-        ),
+            posts("/p2p/v1/push/headers", OCTETS, vec![gap]),
+        )
+        .seated(1)
+        .answered(200, ""),
         Attack::new(
             "P04 blocks that nobody asked for",
-            seated("/p2p/v1/push/blocks", OCTETS, vec![unasked])?,
-        ),
+            posts("/p2p/v1/push/blocks", OCTETS, vec![unasked]),
+        )
+        .seated(1)
+        .answered(200, "send"),
         Attack::new(
             "P17 addresses that lead inside",
-            seated("/p2p/v1/addresses", JSON, inside)?,
-        ),
+            posts("/p2p/v1/addresses", JSON, inside),
+        )
+        .seated(1)
+        .answered(200, "urls"),
         Attack::new(
             "P19 greetings with the node's own number",
             greet(&|_| json!({ "node_id": own_number }))?,
@@ -114,8 +117,9 @@ pub(crate) fn attacks(node: &Node, means: &Means<'_>) -> Result<Vec<Attack>> {
         .answered(200, "session"),
         Attack::new(
             "P21 compact blocks, wrongly filled",
-            wrongly_filled(node, means)?,
+            wrongly_filled(&connection, means)?,
         )
+        .seated(ATTACKERS)
         .answered(200, "missing"),
         Attack::new(
             "P22 greetings of ever new peers",
@@ -166,9 +170,8 @@ pub(crate) fn shake_hands(node: &Node) -> Result<String> {
     session.context("a session")
 }
 
-/// A new block as its short ids, and what it lacks in another order, by eight peers.
-fn wrongly_filled(node: &Node, means: &Means<'_>) -> Result<Vec<Vec<u8>>> {
-    let connection = Connection::open(node.address)?;
+/// A new block as its short ids, and what it lacks in another order.
+fn wrongly_filled(connection: &Connection, means: &Means<'_>) -> Result<Vec<Vec<u8>>> {
     let block = Block::decode(means.new_blocks.first().context("a new block")?)?;
     let compact = CompactBlock::of(&block, Bytes::new(), 7).encode();
     let mut frames = Vec::new();
@@ -176,17 +179,11 @@ fn wrongly_filled(node: &Node, means: &Means<'_>) -> Result<Vec<Vec<u8>>> {
         write_frame(&mut frames, transaction.raw());
     }
     let fill = format!("/p2p/v1/compact/{}/fill", block.hash());
-    let sessions = (0..ATTACKERS).map(|_| shake_hands(node));
-    let sessions = sessions.collect::<Result<Vec<_>>>()?;
-    let mut requests = Vec::new();
-    // Attackers take turns with the list, so each keeps to one session.
-    for (path, body) in [("/p2p/v1/compact", &compact), (&fill, &frames)] {
-        for session in &sessions {
-            let line = format!("x-synod-session: {session}");
-            requests.push(with(&line, &connection.request("POST", path, OCTETS, body)));
-        }
-    }
-    Ok(requests)
+    let post = |path: &str, body: &[u8]| connection.request("POST", path, OCTETS, body);
+    Ok(vec![
+        post("/p2p/v1/compact", &compact),
+        post(&fill, &frames),
+    ])
 }
 
 /// A branch of headers on the genesis block, with proof of work at the limit.
