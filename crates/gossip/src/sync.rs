@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::stream::{FuturesUnordered, StreamExt};
+use futures_util::stream::{FuturesOrdered, StreamExt};
 use synod_primitives::{BlockHash, Header};
 use tokio::time::{sleep, timeout};
 
@@ -192,11 +192,11 @@ impl<N: NodePort> PeerTable<N> {
     }
 
     async fn feed_on(&self) {
-        let mut fed = FuturesUnordered::new();
+        let mut fed = FuturesOrdered::new();
         loop {
             for block in self.downloads().feed() {
                 let verdict = self.node.feed_block(block.raw.clone());
-                fed.push(async move { (block, verdict.await) });
+                fed.push_back(async move { (block, verdict.await) });
             }
             let (block, verdict) = tokio::select! {
                 Some(next) = fed.next() => next,
@@ -204,9 +204,16 @@ impl<N: NodePort> PeerTable<N> {
             };
             self.settle(&block, verdict);
             if verdict == Verdict::Unavailable {
-                // All come back before any of them is handed on again, in order.
+                // All come back before any of them is handed on again, in order. Who came after a
+                // block that the node did not look at may have found no parent.
                 while let Some((block, verdict)) = fed.next().await {
-                    self.settle(&block, verdict);
+                    let is_too_early = verdict == Verdict::Orphan;
+                    let again = if is_too_early {
+                        Verdict::Unavailable
+                    } else {
+                        verdict
+                    };
+                    self.settle(&block, again);
                 }
                 sleep(BUSY).await;
             }

@@ -89,6 +89,7 @@ impl ChainThread {
         }
         .run(&mut self.node, first);
         self.unless_full(outcome.map(|()| Vec::new()))?;
+        self.is_ahead_of_disk = self.is_full();
         self.publish()?;
         Ok(true)
     }

@@ -86,6 +86,7 @@ pub fn spawn(node: Node, clock: fn() -> u64, runtime: Runtime) -> std::io::Resul
                 clock,
                 publisher,
                 is_full,
+                is_ahead_of_disk: false,
                 waiting: WaitingRoom { inbox: waiting },
                 bulk: Bulk::new(bulk_inbox),
                 is_awake,
@@ -106,6 +107,10 @@ pub(super) struct ChainThread {
     pub(super) clock: fn() -> u64,
     pub(super) publisher: Publisher,
     is_full: Arc<AtomicBool>,
+    /// Whether the tip and what happened are those of a row that met a full disk.
+    ///
+    /// Correctness: readers are shown neither before they are durable.
+    pub(super) is_ahead_of_disk: bool,
     runtime: Runtime,
     pub(super) waiting: WaitingRoom,
     pub(super) bulk: Bulk,
@@ -179,6 +184,12 @@ impl ChainThread {
 
     /// Correctness: readers see the change before whoever asked for it is answered.
     fn answer(&mut self, replies: Vec<Reply>) -> Result<(), StorageError> {
+        if self.is_ahead_of_disk {
+            for reply in replies {
+                reply();
+            }
+            return Ok(());
+        }
         let events = self.follow_engine()?;
         let pruned_below = self.node.chain().pruned_below().0;
         self.publisher
@@ -248,6 +259,7 @@ impl ChainThread {
         let resumed = self.node.resume((self.clock)());
         if resumed.is_ok() {
             self.is_full.store(false, Ordering::Release);
+            self.is_ahead_of_disk = false;
             self.is_untidy = true;
             tracing::info!("there is room again: blocks and transactions are accepted");
         }

@@ -75,7 +75,7 @@ impl Standing {
 }
 
 /// Fills a data directory from a file of blocks.
-fn import(data: &Path, blocks: &[&[Block]]) {
+pub(crate) fn import(data: &Path, blocks: &[&[Block]]) {
     let file = data.with_extension("blocks");
     let output = BufWriter::new(std::fs::File::create(&file).expect("a file"));
     let mut writer = BlockFileWriter::new(output, None);

@@ -1,14 +1,15 @@
-//! A node that is killed again and again while it takes a chain from a peer.
+//! A node that is killed, or has no room, again and again while it takes a chain from a peer.
 
 use std::path::Path;
 use std::time::Duration;
 
-use synod_faults::FaultyDisk;
+use synod_api::NodeClient;
+use synod_faults::{FaultyDisk, NO_SPACE};
 use synod_primitives::Block;
 use tokio::time::{Instant, sleep};
 
 use crate::blocks::chain;
-use crate::kills::{Standing, extend_spending};
+use crate::kills::{Standing, extend_spending, import};
 use crate::process::{NodeProcess, command};
 
 /// Blocks before the first coin is mature.
@@ -83,4 +84,84 @@ async fn a_node_killed_while_it_takes_blocks_of_a_peer_stands_at_one_of_them_wit
     }
     assert_eq!(Standing::of_node(&node).await, whole);
     println!("{KILLS} kills, after which the node stood at {heights:?}");
+}
+
+/// How often the disk fills up, at most.
+const FILLS: u32 = 4;
+/// How long the node may take to notice that its disk is full, or that there is room again.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Waits until readiness says that the disk is full, or that it is not; or the node has all blocks.
+async fn until_full(node: &NodeProcess, is_full: bool) {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        let answer = reqwest::get(format!("{}/health/ready", node.url)).await;
+        let text = answer.expect("an answer").text().await.expect("text");
+        let height = node.client.chain().await.expect("the chain").height;
+        let has_all = is_full && height == COMMON + PAID;
+        if text.contains("the disk is full") == is_full || has_all {
+            return;
+        }
+        assert!(Instant::now() < end, "full: {is_full}; {text}");
+        sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disk_that_fills_up_amid_the_blocks_of_a_peer_delays_them_and_loses_none() {
+    let Some(shim) = FaultyDisk::build() else {
+        return;
+    };
+    let folder = tempfile::tempdir().expect("a directory");
+    let chain = extend_spending(chain(COMMON, 1), PAID, 1);
+    let source = folder.path().join("source");
+    import(&source, &[&chain[1..]]);
+    let source = NodeProcess::start(&source, &[]);
+    let data = folder.path().join("full");
+    let mut command = command(&data, &[]);
+    let disk = shim.switch(&mut command, &data);
+    let mut node = NodeProcess::try_start(command).expect("a node that has room");
+    let token = std::fs::read_to_string(data.join("token")).expect("a token");
+    let operator = NodeClient::new(&node.url).and_then(|it| it.with_token(token.trim()));
+    // The first time there is no room for anything of the peer.
+    disk.fail(NO_SPACE).expect("the disk is full");
+    let added = operator.expect("a client").add_peer(&source.url).await;
+    added.expect("a peer");
+    let mut heights = Vec::new();
+    for fill in 1..=FILLS {
+        until_full(&node, true).await;
+        let height = node.client.chain().await.expect("the chain").height;
+        // The database may be a little ahead of what is shown, never behind.
+        let stored = node.client.state().await.expect("an answer").height;
+        assert!(stored >= height, "{height} is shown, {stored} is there");
+        let expected = Standing::of(&chain[..=stored as usize]);
+        assert_eq!(Standing::of_node(&node).await, expected, "{stored}");
+        heights.push(height);
+        disk.mend().expect("there is room");
+        if fill == FILLS || height == COMMON + PAID {
+            break;
+        }
+        // The blocks that met the full disk are seen first, and the next ones come at once.
+        let end = Instant::now() + PATIENCE;
+        while node.client.chain().await.expect("the chain").height == height {
+            assert!(Instant::now() < end, "it goes on after {height}");
+            sleep(Duration::from_millis(1)).await;
+        }
+        disk.fail(NO_SPACE).expect("the disk is full again");
+        if node.client.chain().await.expect("the chain").height == COMMON + PAID {
+            disk.mend().expect("there is room");
+            break;
+        }
+    }
+    until_full(&node, false).await;
+    let end = Instant::now() + PATIENCE;
+    while node.client.chain().await.expect("the chain").height < COMMON + PAID {
+        assert!(Instant::now() < end, "it catches up");
+        sleep(Duration::from_millis(20)).await;
+    }
+    let whole = Standing::of(&chain);
+    assert_eq!(Standing::of_node(&node).await, whole);
+    node.kill();
+    assert_eq!(standing_of(&data, &chain).await, COMMON + PAID);
+    println!("the disk was full at {heights:?}");
 }
