@@ -152,8 +152,7 @@ impl<N: NodePort> PeerTable<N> {
         self.book.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Says whether a line that a peer causes may go to the log; past the limit it is one for
-    /// debugging.
+    /// Says whether a line that a peer causes may go to the log; past the limit it is left out.
     ///
     /// Security: peers that come, misbehave and are dropped, each for the next one, must not fill
     /// the disk.
