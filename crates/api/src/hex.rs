@@ -195,6 +195,25 @@ impl From<BitsHex> for u32 {
     }
 }
 
+/// A nonce of 64 bits as text: 16 lower-case hex digits, most significant first.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ToSchema)]
+#[schema(value_type = String, pattern = "^[0-9a-f]{16}$", examples("00f1e2d3c4b5a697"))]
+pub struct NonceHex([u8; 8]);
+
+fixed_hex!(NonceHex, 8, "16 lower-case hex digits");
+
+impl From<u64> for NonceHex {
+    fn from(nonce: u64) -> Self {
+        Self(nonce.to_be_bytes())
+    }
+}
+
+impl From<NonceHex> for u64 {
+    fn from(nonce: NonceHex) -> Self {
+        Self::from_be_bytes(nonce.0)
+    }
+}
+
 /// A node of a Merkle tree as text: 64 lower-case hex digits in internal byte order.
 ///
 /// Unlike [`HashHex`] it is not reversed for display: it is hashed, not shown.

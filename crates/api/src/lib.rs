@@ -26,7 +26,8 @@ pub use client::{
     ClientError, ExplorerClient, MinerClient, NodeClient, ValidatorClient, WalletClient,
 };
 pub use hex::{
-    BitsHex, FormatError, HashHex, HexBytes, KeyHashHex, MerkleNodeHex, NodeIdHex, NumberHex,
+    BitsHex, FormatError, HashHex, HexBytes, KeyHashHex, MerkleNodeHex, NodeIdHex, NonceHex,
+    NumberHex,
 };
 pub use problem::Problem;
 

@@ -6,10 +6,10 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 pub use crate::hex::SignatureHex;
-use crate::{HashHex, NodeIdHex, NumberHex};
+use crate::{HashHex, NodeIdHex, NonceHex, NumberHex};
 
 /// The version of the protocol between nodes.
-pub const PROTOCOL_VERSION: u32 = 1;
+pub const PROTOCOL_VERSION: u32 = 2;
 /// The most hashes of a locator (Core's `MAX_LOCATOR_SZ`).
 pub const MAX_LOCATOR: usize = 101;
 /// The most headers of one answer (Core's `MAX_HEADERS_RESULTS`).
@@ -145,7 +145,8 @@ pub enum CompactStatus {
 pub struct CompactAnswer {
     /// What became of it.
     pub status: CompactStatus,
-    /// The places of the missing transactions in the block.
+    /// The ranks of the missing transactions: of each, how many of the block's transactions
+    /// without the coinbase have a smaller hash under the nonce that was sent.
     #[serde(default)]
     pub missing: Vec<u32>,
 }
@@ -178,9 +179,11 @@ pub struct Addresses {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BlockTransactionsRequest {
-    /// Their places in the block, in order.
+    /// The nonce of the compact block that lacked them.
+    pub nonce: NonceHex,
+    /// Their ranks under that nonce, in order.
     #[schema(max_items = 20000)]
-    pub places: Vec<u32>,
+    pub ranks: Vec<u32>,
 }
 
 /// Asks for the headers after the last common block: `POST /p2p/v1/headers`.

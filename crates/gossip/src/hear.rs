@@ -45,7 +45,7 @@ pub enum Heard {
     Known,
     /// Others are delivering it.
     Pending,
-    /// The transactions at these places are missing.
+    /// The transactions of these ranks are missing.
     Missing(Vec<u32>),
     /// The whole block is needed.
     Whole,
@@ -159,9 +159,7 @@ impl<N: NodePort> PeerTable<N> {
         self.node
             .visit_mempool(&mut |wtxid, raw| pool.push((wtxid, raw.clone())));
         let pairs = pool.iter().map(|(wtxid, raw)| (*wtxid, raw));
-        let Some(block) = Reconstruction::start(compact, pairs) else {
-            return Heard::Whole;
-        };
+        let block = Reconstruction::start(compact, pairs);
         self.go_on(peer, compact.hash(), block).await
     }
 
@@ -177,12 +175,12 @@ impl<N: NodePort> PeerTable<N> {
         self.go_on(peer, hash, block).await
     }
 
-    async fn go_on(&self, peer: PeerId, hash: BlockHash, block: Reconstruction) -> Heard {
+    async fn go_on(&self, peer: PeerId, hash: BlockHash, mut block: Reconstruction) -> Heard {
         match block.finish() {
-            Rebuilt::Missing(places) => {
+            Rebuilt::Missing(ranks) => {
                 let now = self.now_ms();
                 if self.partials().hold(peer, hash, block, now) {
-                    Heard::Missing(places)
+                    Heard::Missing(ranks)
                 } else {
                     Heard::Whole
                 }

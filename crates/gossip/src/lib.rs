@@ -57,7 +57,7 @@ pub use addresses::{AddressBook, SavedBook};
 pub use answers::{BlockStep, BlockStream, NewsStream};
 pub use client::PeerClient;
 pub use client_error::ClientError;
-pub use compact::{CompactBlock, MAX_BLOCK_TRANSACTIONS};
+pub use compact::{CompactBlock, MAX_BLOCK_TRANSACTIONS, transactions_of_ranks};
 pub use discouraged::{Discouraged, MAX_DISCOURAGED};
 pub use greet::{GreetError, Greeted, Listener};
 pub use hear::{Heard, HeardTransactions, Posted};

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use synod_primitives::{Block, BlockHash, Header, Wtxid};
 
+use crate::compact::transactions_of_ranks;
 use crate::message::Messages;
 
 /// The most blocks that wait for one peer; past it the oldest are dropped, and the peer finds
@@ -41,20 +42,19 @@ pub struct NewBlock {
     pub height: u32,
     /// Its short form, encoded.
     pub compact: Bytes,
+    /// The nonce of the short form.
+    pub nonce: u64,
     /// All of it.
     pub raw: Bytes,
 }
 
 impl NewBlock {
-    /// Returns the transactions at the given places; `None` when one is not there.
+    /// Returns the transactions that have these ranks in the short form; `None` when one is not
+    /// there.
     #[must_use]
-    pub fn transactions(&self, places: &[u32]) -> Option<Vec<Bytes>> {
+    pub fn transactions(&self, ranks: &[u32]) -> Option<Vec<Bytes>> {
         let block = Block::decode(&self.raw).ok()?;
-        let at = |place: &u32| block.transactions().get(*place as usize);
-        places
-            .iter()
-            .map(|place| at(place).map(|it| it.raw().clone()))
-            .collect()
+        transactions_of_ranks(&block, self.nonce, ranks)
     }
 }
 
@@ -216,6 +216,7 @@ mod tests {
             },
             height: 1,
             compact: Bytes::new(),
+            nonce: 0,
             raw: Bytes::new(),
         })
     }

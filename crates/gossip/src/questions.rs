@@ -195,23 +195,25 @@ impl PeerClient {
         Ok(answer.taken)
     }
 
-    /// Asks for transactions of a block by their places.
+    /// Asks for transactions of a block by their ranks under the nonce of a compact block.
     ///
     /// # Errors
     /// As [`ClientError`] says.
     pub async fn block_transactions(
         &self,
         hash: BlockHash,
-        places: &[u32],
+        nonce: u64,
+        ranks: &[u32],
     ) -> Result<Vec<Bytes>, ClientError> {
         let request = BlockTransactionsRequest {
-            places: places.to_vec(),
+            nonce: nonce.into(),
+            ranks: ranks.to_vec(),
         };
         let route = format!("blocks/{hash}/transactions");
         let body = self
             .send(self.post(&route, &request)?, OCTETS, MAX_TRANSACTIONS_BYTES)
             .await?;
-        Ok(wire::read_frames(body, places.len())?)
+        Ok(wire::read_frames(body, ranks.len())?)
     }
 
     /// Posts headers of this node's chain.

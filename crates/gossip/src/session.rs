@@ -287,10 +287,10 @@ impl<N: NodePort> Session<N> {
         let Ok(compact) = crate::compact::CompactBlock::decode(body.clone()) else {
             return Err(Trouble::Misbehavior("bytes that are no compact block"));
         };
-        let hash = compact.hash();
+        let (hash, nonce) = (compact.hash(), compact.nonce);
         let mut heard = self.table.hear_compact(self.id, body).await;
-        if let Heard::Missing(places) = &heard {
-            let raws = self.client.block_transactions(hash, places).await?;
+        if let Heard::Missing(ranks) = &heard {
+            let raws = self.client.block_transactions(hash, nonce, ranks).await?;
             heard = self.table.hear_missing(self.id, hash, raws).await;
         }
         if heard == Heard::Whole {

@@ -132,6 +132,9 @@ pub enum WireError {
     /// An item, or the list, is longer than the limit.
     #[error("an item or the list is past its limit")]
     TooLong,
+    /// The bytes of an item are nothing that it can be.
+    #[error("an item is malformed")]
+    Malformed,
 }
 
 /// Appends a header and its proof.

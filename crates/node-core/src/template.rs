@@ -6,7 +6,7 @@ use synod_primitives::encode::{write_count, write_var_bytes};
 use synod_primitives::merkle;
 use synod_primitives::{
     Amount, Block, BlockHash, CompactTarget, Header, Height, MerkleRoot, OutPoint, Script,
-    Transaction, TxOut, Witness, sha256d,
+    Transaction, TxOut, Witness, sha256d, usual_order,
 };
 
 /// The bytes of the coinbase that miners count in.
@@ -52,7 +52,7 @@ pub struct BlockTemplate {
 /// holds for every coinbase and every time.
 #[derive(Clone, Debug, Default)]
 pub struct Chosen {
-    /// The transactions, parents before children.
+    /// The transactions in the usual order, see [`usual_order`]: parents before children.
     pub transactions: Vec<TemplateEntry>,
     /// Their fees.
     pub fees: Amount,
@@ -74,12 +74,20 @@ pub(crate) struct Choice {
 }
 
 impl Choice {
-    /// Computes what follows from other transactions, which have these fees and this weight.
+    /// Lays out other transactions, which have these fees and this weight, and computes what
+    /// follows from them.
+    ///
+    /// What a mempool chose first stands first only by chance: so laid out, peers that have the
+    /// transactions need not be told their places.
     pub(crate) fn choose(
         &mut self,
-        transactions: Vec<TemplateEntry>,
+        chosen: Vec<TemplateEntry>,
         (fees, weight): (Amount, u64),
     ) -> Chosen {
+        let order = usual_order(&chosen.iter().map(|it| &*it.transaction).collect::<Vec<_>>());
+        let mut chosen: Vec<Option<TemplateEntry>> = chosen.into_iter().map(Some).collect();
+        let in_order = order.iter().filter_map(|at| chosen[*at as usize].take());
+        let transactions: Vec<TemplateEntry> = in_order.collect();
         let pairs = self.transactions.iter().zip(&transactions);
         let kept = pairs
             .take_while(|(known, new)| Arc::ptr_eq(known, &new.transaction))

@@ -9,9 +9,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use bytes::Bytes;
-use serde_json::Value;
+use serde_json::{Value, json};
 use synod_primitives::Block;
 
+use crate::PAYOUT;
 use crate::client::{Connection, round};
 use crate::process::{Node, PORT, import};
 
@@ -72,7 +73,8 @@ fn pass(mut from: TcpStream, mut to: TcpStream, bytes: &AtomicU64) {
     let _ = to.shutdown(Shutdown::Write);
 }
 
-/// Full blocks from one node to the other, whose mempools hold their payments.
+/// Full blocks from one node to the other, whose mempools hold their payments: first such as a
+/// node of ours lays them out, then such as another program did.
 pub(crate) fn relay(program: &Path, file: &Path, folder: &Path, blocks: &[Bytes]) -> Result<()> {
     let data = ["first", "second"].map(|name| folder.join(name));
     for directory in &data {
@@ -92,53 +94,92 @@ pub(crate) fn relay(program: &Path, file: &Path, folder: &Path, blocks: &[Bytes]
     wait_for(&second, "/v1/chain", |chain| {
         chain["peer_count"].as_u64() >= Some(1)
     })?;
-    let count = || to_first.bytes.load(Ordering::Relaxed) + to_second.bytes.load(Ordering::Relaxed);
-    let (mut waits, mut sizes, mut accepted) = (Vec::new(), Vec::new(), Vec::new());
-    for raw in &blocks[..RELAYED] {
-        let block = Block::decode(raw)?;
-        let payments = block.transactions()[1..].iter();
-        let mut connection = Connection::open(first.address)?;
-        let post = |path: &str, body: &[u8]| {
-            connection.request("POST", path, "application/octet-stream", body)
-        };
-        let requests: Vec<Vec<u8>> = payments
-            .map(|it| post("/v1/transactions", it.raw()))
-            .collect();
-        let request = post("/v1/blocks", raw);
-        round(&first, PAYERS, |index| {
-            requests.get(index).map(Vec::as_slice)
-        })?;
-        let count_is = |status: &Value| status["transactions"] == requests.len();
-        wait_for(&second, "/v1/mempool", count_is)?;
-        // Announcements that are still on their way belong to the payments.
-        std::thread::sleep(Duration::from_millis(500));
-        let (before, start) = (count(), Instant::now());
-        let (status, answer) = connection.send(&request)?;
-        ensure!(status == 200, "{}", String::from_utf8_lossy(answer));
-        accepted.push(start.elapsed().as_secs_f64() * 1e3);
-        let hash = block.hash().to_string();
-        wait_for(&second, "/v1/chain", |chain| {
-            chain["best_block_hash"] == hash
-        })?;
-        waits.push(start.elapsed().as_secs_f64() * 1e3);
-        std::thread::sleep(Duration::from_millis(200));
-        sizes.push(count() - before);
-    }
-    for list in [&mut waits, &mut accepted] {
-        list.sort_by(f64::total_cmp);
-    }
-    sizes.sort_unstable();
-    println!(
-        "{:<44} {:>9.1} ms best {:>9.1} ms median, of it {:.1} ms until the first node answers; {} bytes best {} median",
-        format!("a block of {} bytes to a second node", blocks[0].len()),
-        waits[0],
-        waits[RELAYED / 2],
-        accepted[RELAYED / 2],
-        sizes[0],
-        sizes[RELAYED / 2],
-    );
+    let pair = Pair {
+        first: &first,
+        second: &second,
+        bytes: [&to_first.bytes, &to_second.bytes],
+    };
+    let (foreign, own) = blocks.split_at(RELAYED);
+    pair.relay("laid out elsewhere", foreign, |connection, raw| {
+        connection.request("POST", "/v1/blocks", "application/octet-stream", raw)
+    })?;
+    let mine = json!({"blocks": 1, "payout": PAYOUT}).to_string();
+    pair.relay("as nodes lay it out", &own[..RELAYED], |connection, _| {
+        connection.request("POST", "/dev/v1/mine", "application/json", mine.as_bytes())
+    })?;
     second.stop()?;
     first.stop()
+}
+
+/// Two nodes that are peers.
+struct Pair<'p> {
+    first: &'p Node,
+    second: &'p Node,
+    /// What passes between them.
+    bytes: [&'p AtomicU64; 2],
+}
+
+impl Pair<'_> {
+    fn count(&self) -> u64 {
+        self.bytes.iter().map(|it| it.load(Ordering::Relaxed)).sum()
+    }
+
+    /// Gives both the payments of each block, and the first the request that makes it theirs.
+    fn relay(
+        &self,
+        what: &str,
+        blocks: &[Bytes],
+        request: impl Fn(&Connection, &[u8]) -> Vec<u8>,
+    ) -> Result<()> {
+        let (mut waits, mut sizes, mut accepted) = (Vec::new(), Vec::new(), Vec::new());
+        for raw in blocks {
+            let block = Block::decode(raw)?;
+            let payments = block.transactions()[1..].iter();
+            let mut connection = Connection::open(self.first.address)?;
+            let post = |body: &[u8]| {
+                let form = "application/octet-stream";
+                connection.request("POST", "/v1/transactions", form, body)
+            };
+            let requests: Vec<Vec<u8>> = payments.map(|it| post(it.raw())).collect();
+            round(self.first, PAYERS, |index| {
+                requests.get(index).map(Vec::as_slice)
+            })?;
+            let count_is = |status: &Value| status["transactions"] == requests.len();
+            wait_for(self.second, "/v1/mempool", count_is)?;
+            // Announcements that are still on their way belong to the payments.
+            std::thread::sleep(Duration::from_millis(500));
+            let request = request(&connection, raw);
+            let (before, start) = (self.count(), Instant::now());
+            let (status, answer) = connection.send(&request)?;
+            ensure!(status == 200, "{}", String::from_utf8_lossy(answer));
+            accepted.push(start.elapsed().as_secs_f64() * 1e3);
+            let (_, answer) = connection.get("/v1/chain")?;
+            let chain: Value = serde_json::from_slice(&answer).context("JSON")?;
+            let hash = chain["best_block_hash"].clone();
+            wait_for(self.second, "/v1/chain", |chain| {
+                chain["best_block_hash"] == hash
+            })?;
+            waits.push(start.elapsed().as_secs_f64() * 1e3);
+            std::thread::sleep(Duration::from_millis(200));
+            sizes.push(self.count() - before);
+            wait_for(self.first, "/v1/mempool", |it| it["transactions"] == 0)
+                .context("a block holds all payments")?;
+        }
+        for list in [&mut waits, &mut accepted] {
+            list.sort_by(f64::total_cmp);
+        }
+        sizes.sort_unstable();
+        println!(
+            "{:<44} {:>9.1} ms best {:>9.1} ms median, of it {:.1} ms until the first node answers; {} bytes best {} median",
+            format!("a block of {} bytes, {what}", blocks[0].len()),
+            waits[0],
+            waits[RELAYED / 2],
+            accepted[RELAYED / 2],
+            sizes[0],
+            sizes[RELAYED / 2],
+        );
+        Ok(())
+    }
 }
 
 fn wait_for(node: &Node, path: &str, is_there: impl Fn(&Value) -> bool) -> Result<Value> {

@@ -193,13 +193,16 @@ fn mutated_blocks(blocks: &[Block]) -> Result<Hostile> {
     let payments = block.transactions()[1..].to_vec();
     let stranger = payments.last().context("a payment")?.raw().clone();
     let compact = |change: &dyn Fn(&mut CompactBlock)| {
-        let mut compact = CompactBlock::of(block, Bytes::new(), 7);
+        let mut compact = CompactBlock::of(block, Bytes::new(), 7, 0);
         change(&mut compact);
         News::Block(compact.encode().into()).encode()
     };
-    let missing = compact(&|it| it.ids[0] ^= 1);
-    let colliding = compact(&|it| it.ids[0] = it.ids[1]);
-    let news = [missing, colliding].concat();
+    let missing = compact(&|it| it.ids[1] = it.ids[0]);
+    let disordered = compact(&|it| {
+        let count = u16::try_from(it.ids.len()).expect("a block holds fewer");
+        it.places = Some((0..count).rev().collect());
+    });
+    let news = [missing, disordered].concat();
     let mut mutated = block.raw().to_vec();
     // The last payment's key.
     let at = mutated.len() - 60;

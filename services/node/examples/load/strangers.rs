@@ -5,6 +5,7 @@ use anyhow::{Context, Result, ensure};
 use bytes::Bytes;
 use serde_json::{Value, json};
 use synod_api::p2p::MAX_MARKS;
+use synod_api::p2p::PROTOCOL_VERSION;
 use synod_gossip::CompactBlock;
 use synod_gossip::wire::{write_frame, write_header};
 use synod_primitives::{Block, BlockHash, CompactTarget, Header, MerkleRoot};
@@ -140,7 +141,7 @@ pub(crate) fn greeting(node: &Node) -> Result<Value> {
     let (_, body) = connection.get("/v1/chain")?;
     let chain: Value = serde_json::from_slice(&body)?;
     Ok(json!({
-        "protocol_version": 1,
+        "protocol_version": PROTOCOL_VERSION,
         "chain_id": chain["chain_id"],
         "network": chain["network"],
         "agent": "load",
@@ -173,7 +174,7 @@ pub(crate) fn shake_hands(node: &Node) -> Result<String> {
 /// A new block as its short ids, and what it lacks in another order.
 fn wrongly_filled(connection: &Connection, means: &Means<'_>) -> Result<Vec<Vec<u8>>> {
     let block = Block::decode(means.new_blocks.first().context("a new block")?)?;
-    let compact = CompactBlock::of(&block, Bytes::new(), 7).encode();
+    let compact = CompactBlock::of(&block, Bytes::new(), 7, 0).encode();
     let mut frames = Vec::new();
     for transaction in block.transactions()[1..].iter().rev() {
         write_frame(&mut frames, transaction.raw());

@@ -11,10 +11,9 @@ use synod_gossip::{CompactBlock, NewBlock};
 use synod_node_core::Event;
 use synod_primitives::{Block, BlockHash, Height, Txid, Wtxid};
 use synod_service::EventLog;
-use synod_store::Reader;
 
 use crate::chain::{News, NewsInbox};
-use crate::state::AppState;
+use crate::state::{AppState, read};
 
 pub(crate) use catch_up::catch_up;
 
@@ -49,7 +48,7 @@ async fn announce_blocks(state: &AppState, news: &News) {
     });
     let blocks: Vec<(BlockHash, Height)> = blocks.collect();
     for (hash, height) in &blocks[blocks.len().saturating_sub(MAX_ANNOUNCED_TOGETHER)..] {
-        if let Some(block) = new_block(&state.reader, *hash, *height).await {
+        if let Some(block) = new_block(state, *hash, *height).await {
             state.peers.announce_block(&Arc::new(block));
         }
     }
@@ -87,18 +86,21 @@ fn told(event: Event, known: &mut BTreeSet<HashHex>) -> Vec<EventKind> {
 }
 
 /// Reads a block and tells it by short ids.
-async fn new_block(reader: &Reader, hash: BlockHash, height: Height) -> Option<NewBlock> {
-    let proof = reader.header(hash).await.ok()?.proof;
-    let raw = reader.block(hash).await.ok().flatten()?;
+async fn new_block(state: &AppState, hash: BlockHash, height: Height) -> Option<NewBlock> {
+    let proof = state.reader.header(hash).await.ok()?.proof;
+    let raw = state.reader.block(hash).await.ok().flatten()?;
     let block = Block::decode(&raw).ok()?;
     let mut nonce = [0; 8];
     getrandom::fill(&mut nonce).ok()?;
-    let compact = CompactBlock::of(&block, proof, u64::from_le_bytes(nonce));
+    let nonce = u64::from_le_bytes(nonce);
+    let mempool = read(state.chain.mempool()).len();
+    let compact = CompactBlock::of(&block, proof, nonce, mempool);
     Some(NewBlock {
         hash,
         header: *block.header(),
         height: height.0,
         compact: compact.encode().into(),
+        nonce,
         raw,
     })
 }

@@ -158,7 +158,7 @@ impl TestNode {
     pub(crate) async fn greet_as(&self, change: Value) -> (u16, Value) {
         let chain = self.client.chain().await.expect("the chain");
         let mut greeting = json!({
-            "protocol_version": 1,
+            "protocol_version": synod_api::p2p::PROTOCOL_VERSION,
             "chain_id": chain.chain_id,
             "network": "regtest",
             "agent": "stranger/1",

@@ -126,7 +126,7 @@ impl Hand {
     async fn greeting(&self, node: &TestNode) -> String {
         let chain = node.client.chain().await.expect("the chain");
         json!({
-            "protocol_version": 1,
+            "protocol_version": synod_api::p2p::PROTOCOL_VERSION,
             "chain_id": chain.chain_id,
             "network": "regtest",
             "agent": "hand/1",

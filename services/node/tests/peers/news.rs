@@ -80,14 +80,14 @@ async fn a_block_of_unknown_transactions_is_filled_in() {
         two.client.submit_block(raw).await.expect("taken in");
     }
     let session = two.session().await;
-    let compact = CompactBlock::of(&block, raw(b""), 7);
+    let compact = CompactBlock::of(&block, raw(b""), 7, 0);
     let (status, answer) = two.post_octets(&session, "compact", compact.encode()).await;
     assert_eq!(
         (status, &answer["status"]),
         (200, &json!("missing")),
         "{answer}"
     );
-    assert_eq!(answer["missing"], json!([1]));
+    assert_eq!(answer["missing"], json!([0]));
     let mut body = Vec::new();
     wire::write_frame(&mut body, transaction.raw());
     let route = format!("compact/{}/fill", block.hash());
@@ -119,7 +119,7 @@ async fn p21_a_compact_block_with_wrong_transactions_poisons_nothing_and_blames_
         two.client.submit_block(raw).await.expect("taken in");
     }
     let session = two.session().await;
-    let compact = CompactBlock::of(&block, raw(b""), 7).encode();
+    let compact = CompactBlock::of(&block, raw(b""), 7, 0).encode();
     let (_, answer) = two.post_octets(&session, "compact", compact.clone()).await;
     assert_eq!(answer["status"], "missing");
     // The right transaction with another witness: the Merkle root holds, the commitment does not.
@@ -323,7 +323,7 @@ async fn p21_a_peer_that_takes_anothers_name_and_address_silences_nobody() {
         let block = maker.mine(1).await[0];
         let raw_block = maker.client.block_raw(block).await.expect("the block");
         let block = Block::decode(&raw_block).expect("a block");
-        let compact = CompactBlock::of(&block, raw(b""), 7).encode();
+        let compact = CompactBlock::of(&block, raw(b""), 7, 0).encode();
         let (_, answer) = node.post_octets(session, "compact", compact).await;
         assert_eq!(answer["status"], "accepted", "{answer}");
         until_at(other, maker.tip().await).await;

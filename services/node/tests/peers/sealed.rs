@@ -244,12 +244,12 @@ async fn a_block_announced_without_its_proof_is_refused_and_one_with_it_is_taken
     feed(&node, before).await;
     let proof = played.page(std::slice::from_ref(last))[0].1.clone();
     let session = node.session().await;
-    let bare = synod_gossip::CompactBlock::of(last, Bytes::new(), 7).encode();
+    let bare = synod_gossip::CompactBlock::of(last, Bytes::new(), 7, 0).encode();
     let (status, body) = node.post_octets(&session, "compact", bare).await;
     assert_eq!(status, 422, "{body}");
     assert_eq!(node.tip().await.0, BOOTSTRAP + 4);
     let session = node.session().await;
-    let whole = synod_gossip::CompactBlock::of(last, proof, 7).encode();
+    let whole = synod_gossip::CompactBlock::of(last, proof, 7, 0).encode();
     let (status, body) = node.post_octets(&session, "compact", whole).await;
     assert_eq!((status, &body["status"]), (200, &json!("accepted")));
     assert_eq!(node.tip().await.0, BOOTSTRAP + 5);

@@ -69,7 +69,7 @@ async fn peers_that_come_to_be_dropped_cannot_fill_the_log() {
     let node = Process::start(&data.path());
     let chain = node.client.chain().await.expect("the chain");
     let greeting = json!({
-        "protocol_version": 1,
+        "protocol_version": synod_api::p2p::PROTOCOL_VERSION,
         "chain_id": chain.chain_id,
         "network": "regtest",
         "agent": "stranger/1",

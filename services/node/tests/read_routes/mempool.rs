@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 use synod_api::HashHex;
+use synod_primitives::{OutPoint, Transaction};
 use synod_script::{Address, Network};
 
 use crate::harness::{SUBSIDY, TestNode, payout, spend, with_mature_coin};
@@ -83,7 +84,7 @@ async fn the_mempool_is_listed_page_by_page() {
     node.stop().await;
 }
 
-/// The ids of the next block's transactions, in order.
+/// The ids of the next block's transactions, sorted.
 async fn next_block(node: &TestNode) -> Vec<String> {
     let address = Address::from_script(payout(1).as_bytes()).expect("it has an address");
     let address = address.format(Network::Regtest);
@@ -92,25 +93,51 @@ async fn next_block(node: &TestNode) -> Vec<String> {
     let template: Value = answer.json().await.expect("json");
     let listed = template["transactions"].as_array().expect("a list");
     let txid = |it: &Value| it["txid"].as_str().expect("an id").to_owned();
-    listed.iter().map(txid).collect()
+    sorted(listed.iter().map(txid))
+}
+
+fn sorted(txids: impl IntoIterator<Item = String>) -> Vec<String> {
+    let mut txids: Vec<String> = txids.into_iter().collect();
+    txids.sort_unstable();
+    txids
+}
+
+/// Outputs of 43 bytes: so many that [`FIT`] such payments fill a block.
+const OUTPUTS: u64 = 930;
+const FIT: usize = 24;
+/// The virtual size of such a payment, a few bytes more or less.
+const LARGE_VSIZE: u64 = 43 * OUTPUTS + 70;
+
+/// A payment of that size.
+fn large(coin: OutPoint, fee: u64) -> Transaction {
+    let each = (SUBSIDY - fee) / OUTPUTS;
+    spend(&[coin], &vec![each; OUTPUTS as usize])
+}
+
+/// Submits two large payments more than fit in a block, each of which pays a satoshi a vbyte more
+/// than the one before; returns their ids and two coins.
+async fn crowd(node: &TestNode) -> (Vec<String>, [OutPoint; 2]) {
+    let mined = node.mine(100 + FIT as u32 + 4, &payout(1)).await;
+    let mut coins = Vec::new();
+    for hash in &mined[..FIT + 4] {
+        coins.push(node.coinbase_of(*hash).await.outpoint(0));
+    }
+    let mut txids = Vec::new();
+    for (coin, rate) in coins[..FIT + 2].iter().zip(10..) {
+        let paid = large(*coin, rate * LARGE_VSIZE);
+        txids.push(node.submit(&paid).await.to_string());
+    }
+    (txids, [coins[FIT + 2], coins[FIT + 3]])
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_operator_decides_what_comes_first_and_strangers_do_not() {
     let node = TestNode::start().await;
-    let coin = with_mature_coin(&node).await;
-    let parent = spend(&[coin], &[SUBSIDY / 2 - 5_000; 2]);
-    node.submit(&parent).await;
-    let mut txids = Vec::new();
-    for (vout, fee) in [(0, 90_000), (1, 20_000)] {
-        let child = spend(&[parent.outpoint(vout)], &[SUBSIDY / 2 - 5_000 - fee]);
-        txids.push(node.submit(&child).await.to_string());
-    }
-    let parent = parent.txid().to_string();
-    let before = [&parent, &txids[0], &txids[1]];
-    assert!(next_block(&node).await.iter().eq(before));
+    let (txids, _) = crowd(&node).await;
+    let before = sorted(txids[2..].iter().cloned());
+    assert_eq!(next_block(&node).await, before, "the poorest two wait");
 
-    let url = format!("{}/v1/mempool/{}/priority", node.url, txids[1]);
+    let url = format!("{}/v1/mempool/{}/priority", node.url, txids[0]);
     let ask = async |token: Option<String>, body: Value| {
         let request = node.http.post(&url).json(&body);
         let request = match token {
@@ -121,50 +148,43 @@ async fn the_operator_decides_what_comes_first_and_strangers_do_not() {
         let status = answer.status().as_u16();
         (status, answer.json::<Value>().await.expect("json"))
     };
-    let delta = json!({ "fee_delta_sat": 60_000 });
+    let more = i64::try_from(3 * LARGE_VSIZE).expect("it is small");
+    let delta = json!({ "fee_delta_sat": more });
     assert_eq!(ask(None, delta.clone()).await.0, 401);
     assert_eq!(ask(Some("0".repeat(64)), delta.clone()).await.0, 401);
-    assert!(next_block(&node).await.iter().eq(before), "nothing changed");
+    assert_eq!(next_block(&node).await, before, "nothing changed");
     let (status, first) = ask(Some(node.token()), delta.clone()).await;
-    assert_eq!((status, &first["fee_delta_sat"]), (200, &json!(60_000)));
+    assert_eq!((status, &first["fee_delta_sat"]), (200, &json!(more)));
     let (_, second) = ask(Some(node.token()), delta).await;
-    assert_eq!(second["fee_delta_sat"], 120_000);
+    assert_eq!(second["fee_delta_sat"], 2 * more);
     assert_eq!(second["in_mempool"], true);
-    let after = [&parent, &txids[1], &txids[0]];
-    assert!(next_block(&node).await.iter().eq(after));
+    // It stands where six satoshis a vbyte more would have put it.
+    let after = sorted([&txids[..1], &txids[3..]].concat());
+    assert_eq!(next_block(&node).await, after);
     let fee = node
-        .json(&format!("/v1/mempool/entries/{}", txids[1]))
+        .json(&format!("/v1/mempool/entries/{}", txids[0]))
         .await;
-    assert_eq!(fee["fee_sat"], 20_000, "what it pays stays");
+    let paid = fee["fee_sat"].as_u64().expect("an amount");
+    // What does not divide by the outputs is paid too.
+    let paid_at_least = 10 * LARGE_VSIZE;
+    assert!(
+        (paid_at_least..paid_at_least + OUTPUTS).contains(&paid),
+        "what it pays stays: {paid}"
+    );
 
     let wrong = ask(Some(node.token()), json!({ "fee_delta_sat": 1.5 })).await;
     assert_eq!(wrong.0, 422);
-    let (_, back) = ask(Some(node.token()), json!({ "fee_delta_sat": -120_000 })).await;
+    let (_, back) = ask(Some(node.token()), json!({ "fee_delta_sat": -2 * more })).await;
     assert_eq!(back["fee_delta_sat"], 0);
-    assert!(next_block(&node).await.iter().eq(before));
+    assert_eq!(next_block(&node).await, before);
     node.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_pays_the_estimate_for_the_next_block_comes_before_the_last_that_is_in_it() {
-    const FULL: usize = 26;
-    // Outputs of 43 bytes: 24 payments of this size fill a block, two wait.
-    const OUTPUTS: u64 = 930;
+async fn who_pays_the_estimate_for_the_next_block_is_in_it_and_who_pays_that_for_later_is_not() {
     let node = TestNode::start().await;
-    let mined = node.mine(104 + 26, &payout(1)).await;
-    let mut coins = Vec::new();
-    for hash in &mined[..FULL + 2] {
-        coins.push(node.coinbase_of(*hash).await.outpoint(0));
-    }
-    let mut large: Vec<String> = Vec::new();
-    for (place, coin) in coins[..FULL].iter().enumerate() {
-        let rate = 10 + place as u64;
-        let fee = rate * (43 * OUTPUTS + 70);
-        let each = (SUBSIDY - fee) / OUTPUTS;
-        let paid = spend(&[*coin], &vec![each; OUTPUTS as usize]);
-        large.push(node.submit(&paid).await.to_string());
-    }
-    assert_eq!(next_block(&node).await.len(), 24);
+    let (txids, coins) = crowd(&node).await;
+    assert_eq!(next_block(&node).await, sorted(txids[2..].iter().cloned()));
     let estimate = |fees: &Value, blocks: &str| {
         let rate = fees["estimates"][blocks].as_f64().expect("a rate");
         assert!((1.0..100.0).contains(&rate), "{fees}");
@@ -174,22 +194,17 @@ async fn who_pays_the_estimate_for_the_next_block_comes_before_the_last_that_is_
     let (soon, later) = (estimate(&fees, "1"), estimate(&fees, "2"));
     assert!(later < soon, "{fees}");
 
-    let vsize = spend(&[coins[FULL]], &[SUBSIDY]).weight().vsize();
+    // As large as those that are there: whoever gets in takes the place of another.
+    let vsize = large(coins[0], 0).weight().vsize();
     let paying = |coin, rate: f64| {
         let per_kvb: u64 = format!("{:.0}", rate * 1000.0).parse().expect("a rate");
-        let fee = (per_kvb * vsize).div_ceil(1000);
-        spend(&[coin], &[SUBSIDY - fee])
+        large(coin, (per_kvb * vsize).div_ceil(1000))
     };
-    let enough = node.submit(&paying(coins[FULL], soon)).await.to_string();
-    let too_little = node
-        .submit(&paying(coins[FULL + 1], later))
-        .await
-        .to_string();
+    let enough = node.submit(&paying(coins[0], soon)).await.to_string();
+    let too_little = node.submit(&paying(coins[1], later)).await.to_string();
     let next = next_block(&node).await;
-    let place = |txid: &String| next.iter().position(|it| it == txid);
-    // The last of the large ones that fit pays 12 satoshis a vbyte.
-    let last = large[2].clone();
-    assert!(place(&enough).expect("it is in") < place(&last).expect("it is in"));
-    assert!(place(&too_little).is_none_or(|it| Some(it) > place(&last)));
+    assert_eq!(next.len(), FIT);
+    assert!(next.contains(&enough));
+    assert!(!next.contains(&too_little));
     node.stop().await;
 }

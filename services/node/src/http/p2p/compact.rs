@@ -15,9 +15,9 @@ use crate::state::AppState;
 #[utoipa::path(
     post, path = "/p2p/v1/compact", tag = "p2p", operation_id = "hearCompactBlock",
     summary = "Post a compact block",
-    description = "A block as its header, the engine's proof, and short ids of its transactions (BIP152, \
-                   version 2). Where the mempool has them all, the block is taken in at once; else \
-                   the answer names what is missing.",
+    description = "A block as its header, the engine's proof, its coinbase and the set of short ids of its \
+                   other transactions. Where the mempool has them all, the block is taken in at once; \
+                   else the answer names what is missing.",
     request_body(content = Vec<u8>, content_type = "application/octet-stream"),
     responses(
         (status = 200, description = "What became of it", body = CompactAnswer),
@@ -39,7 +39,7 @@ pub(crate) async fn hear_compact_block(
 #[utoipa::path(
     post, path = "/p2p/v1/compact/{hash}/fill", tag = "p2p", operation_id = "fillCompactBlock",
     summary = "Post what a compact block lacked",
-    description = "The missing transactions in the order of their places, each after its length in 4 \
+    description = "The missing transactions in the order of their ranks, each after its length in 4 \
                    bytes little-endian.",
     params(("hash" = HashHex, Path, description = "The block")),
     request_body(content = Vec<u8>, content_type = "application/octet-stream"),
