@@ -7,6 +7,7 @@ use std::process::Command;
 use std::time::Instant;
 
 use synod_api::HashHex;
+use synod_api::node::StateDigest;
 use synod_blockfile::BlockFileWriter;
 use synod_ledger::{Coin, MuHash};
 use synod_primitives::{Block, OutPoint};
@@ -65,7 +66,11 @@ impl Standing {
     }
 
     pub(crate) async fn of_node(node: &NodeProcess) -> Self {
-        let state = node.client.state().await.expect("an answer");
+        Self::told(&node.client.state().await.expect("an answer"))
+    }
+
+    /// What a node tells of itself.
+    pub(crate) fn told(state: &StateDigest) -> Self {
         Self {
             tip: state.best_block_hash,
             coins: state.coins,
