@@ -15,14 +15,16 @@ use crate::client::{Connection, JSON, OCTETS, round, with};
 use crate::hosts::{Answer, Conduct, Hosts, Request, plain};
 use crate::led;
 use crate::measure::{Reader, is_wanted};
-use crate::process::Node;
+use crate::process::{Node, PORT};
 
 /// As many as a node chooses by itself.
-const LED_TO: usize = 8;
+pub(crate) const LED_TO: usize = 8;
 /// How soon the node is led to a host anew where it would leave it alone for longer and longer.
 const ANEW: Duration = Duration::from_millis(5);
 /// How long it may take until all hosts are spoken to.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long hosts are left alone with the node before it is looked at what it took in of them.
+const SETTLE: Duration = Duration::from_secs(2);
 
 /// What the hosts of a row do.
 pub(crate) struct Hostile {
@@ -38,6 +40,10 @@ pub(crate) struct Hostile {
     elsewhere: Option<Arc<AtomicUsize>>,
     /// Where the node must never come.
     trap: Option<Arc<AtomicUsize>>,
+    /// More arguments for the node.
+    arguments: Vec<String>,
+    /// So many hosts, from the first on, are never heard, and there is no peer but the hosts.
+    unheard: usize,
     /// What is in the mempool.
     mempool: Vec<Transaction>,
 }
@@ -70,6 +76,8 @@ impl Hostile {
             at_first: LED_TO,
             elsewhere: None,
             trap: None,
+            arguments: Vec::new(),
+            unheard: 0,
             mempool: Vec::new(),
         }
     }
@@ -83,10 +91,21 @@ impl Hostile {
         }
     }
 
-    /// Counts what these hosts are asked.
-    pub(crate) fn counted_at(self, hosts: &Hosts) -> Self {
-        let elsewhere = Some(Arc::clone(&hosts.asked));
+    /// Counts by this instead of the route.
+    pub(crate) fn counted_by(self, count: &Arc<AtomicUsize>) -> Self {
+        let elsewhere = Some(Arc::clone(count));
         Self { elsewhere, ..self }
+    }
+
+    /// Starts the node with more arguments.
+    pub(crate) fn with_arguments(self, arguments: Vec<String>) -> Self {
+        Self { arguments, ..self }
+    }
+
+    /// Fails when the node takes in a greeting of one of the first hosts, or another peer than
+    /// the hosts.
+    pub(crate) fn unheard(self, unheard: usize) -> Self {
+        Self { unheard, ..self }
     }
 
     /// Fails when these hosts are asked.
@@ -144,7 +163,7 @@ impl Operator {
 
 /// Runs the rows, each on a node that was just started.
 pub(crate) fn run(program: &Path, data: &Path, means: &Means<'_>, rows: &[String]) -> Result<()> {
-    for hostile in led::rows(means)? {
+    for hostile in led::rows(data, means)? {
         if is_wanted(rows, hostile.what) {
             row(program, data, means, hostile)?;
         }
@@ -158,7 +177,8 @@ fn row(program: &Path, data: &Path, means: &Means<'_>, hostile: Hostile) -> Resu
     if book.exists() {
         std::fs::remove_file(book)?;
     }
-    let node = Node::start(program, data)?;
+    let arguments: Vec<&str> = hostile.arguments.iter().map(String::as_str).collect();
+    let node = Node::start_with(program, data, PORT, &arguments)?;
     let reader = Reader::new(&node, means.full_block, &[])?;
     let tip = tip_of(&node)?;
     let connection = Connection::open(node.address)?;
@@ -198,10 +218,38 @@ fn row(program: &Path, data: &Path, means: &Means<'_>, hostile: Hostile) -> Resu
         Ok(())
     };
     reader.beside(&node, what, 1, &lead, &asked)?;
+    if hostile.unheard > 0 {
+        std::thread::sleep(SETTLE);
+    }
     ensure!(tip_of(&node)? == tip, "{what}: the tip moved");
     let visits = hostile.trap.map_or(0, |it| it.load(Ordering::Relaxed));
     ensure!(visits == 0, "{what}: the node came where it must not");
+    if hostile.unheard > 0 {
+        let (mut operator, _) = operator.into_inner().expect("one thread");
+        check_peers(&mut operator, &hosts.urls, hostile.unheard).context(what)?;
+    }
     node.stop()
+}
+
+/// Fails when the node has other peers than the hosts, has taken in a greeting of one of the
+/// first, or has another reason not to than its signature.
+fn check_peers(operator: &mut Operator, urls: &[String], unheard: usize) -> Result<()> {
+    let (_, body) = operator.ask("GET", "/v1/peers", &[])?;
+    let answer: Value = serde_json::from_slice(&body)?;
+    let peers = answer["peers"].as_array().context("a list of peers")?;
+    ensure!(peers.len() == urls.len(), "{} peers", peers.len());
+    for peer in peers {
+        let place = urls.iter().position(|it| peer["url"] == it.as_str());
+        let place = place.with_context(|| format!("a peer out of nowhere: {peer}"))?;
+        if place >= unheard {
+            continue;
+        }
+        let is_heard = peer["is_connected"] == true || !peer["agent"].is_null();
+        ensure!(!is_heard, "an altered greeting was taken in: {peer}");
+        let why = peer["last_error"].as_str().unwrap_or("none");
+        ensure!(why.contains("signed"), "refused for another reason: {why}");
+    }
+    Ok(())
 }
 
 fn tip_of(node: &Node) -> Result<Value> {

@@ -25,9 +25,20 @@ pub(crate) struct Request {
     pub(crate) host: usize,
     /// The number of the request among all of its row, in order.
     pub(crate) number: usize,
+    /// The method, in upper case.
+    pub(crate) method: String,
     /// What follows `/p2p/v1/`.
     pub(crate) route: String,
+    headers: Vec<(String, String)>,
     pub(crate) body: Vec<u8>,
+}
+
+impl Request {
+    /// Returns a header's text, empty for none.
+    pub(crate) fn header(&self, name: &str) -> &str {
+        let found = self.headers.iter().find(|it| it.0 == name);
+        found.map_or("", |it| &it.1)
+    }
 }
 
 /// What a host answers: bytes, and what comes after them.
@@ -187,17 +198,13 @@ fn serve(mut stream: &TcpStream, host: usize, shared: &Shared) -> Option<()> {
     stream.set_nodelay(true).ok()?;
     let mut reader = BufReader::new(stream.try_clone().ok()?);
     loop {
-        let (route, body) = read_request(&mut reader)?;
-        if route == shared.route {
+        let mut request = read_request(&mut reader)?;
+        if request.route.split('?').next() == Some(shared.route) {
             shared.asked.fetch_add(1, Ordering::Relaxed);
         }
-        let number = shared.requests.fetch_add(1, Ordering::Relaxed);
-        let answer = (shared.conduct)(&Request {
-            host,
-            number,
-            route,
-            body,
-        });
+        request.host = host;
+        request.number = shared.requests.fetch_add(1, Ordering::Relaxed);
+        let answer = (shared.conduct)(&request);
         stream.write_all(&answer.first).ok()?;
         match answer.then {
             Then::Next => {}
@@ -219,23 +226,35 @@ fn serve(mut stream: &TcpStream, host: usize, shared: &Shared) -> Option<()> {
     }
 }
 
-fn read_request(reader: &mut BufReader<TcpStream>) -> Option<(String, Vec<u8>)> {
+/// Reads a request; host and number are the caller's to say.
+fn read_request(reader: &mut BufReader<TcpStream>) -> Option<Request> {
     let mut line = String::new();
     reader.read_line(&mut line).ok()?;
-    let target = line.split(' ').nth(1)?;
+    let mut words = line.split(' ');
+    let (method, target) = (words.next()?.to_owned(), words.next()?);
     let route = target.trim_start_matches("/p2p/v1/").to_owned();
-    let mut length = 0;
+    let mut headers = Vec::new();
     loop {
         line.clear();
         reader.read_line(&mut line).ok().filter(|it| *it > 0)?;
         let Some((name, value)) = line.split_once(':') else {
             break;
         };
-        if name.eq_ignore_ascii_case("content-length") {
-            length = value.trim().parse().ok()?;
-        }
+        headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
     }
-    let mut body = vec![0; Some(length).filter(|it| *it <= MAX_REQUEST_BYTES)?];
-    reader.read_exact(&mut body).ok()?;
-    Some((route, body))
+    let mut request = Request {
+        host: 0,
+        number: 0,
+        method,
+        route,
+        headers,
+        body: Vec::new(),
+    };
+    let length = match request.header("content-length") {
+        "" => 0,
+        text => text.parse().ok()?,
+    };
+    request.body = vec![0; Some(length).filter(|it| *it <= MAX_REQUEST_BYTES)?];
+    reader.read_exact(&mut request.body).ok()?;
+    Some(request)
 }

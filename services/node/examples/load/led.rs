@@ -1,6 +1,7 @@
 //! What peers do to a node that was led to them, a row each.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::time::UNIX_EPOCH;
 
 use anyhow::{Context, Result};
@@ -15,6 +16,7 @@ use crate::attack::Means;
 use crate::client::{Connection, JSON};
 use crate::hostile::Hostile;
 use crate::hosts::{Answer, Hosts, Request, greeting, plain};
+use crate::meddlers;
 use crate::process::PORT;
 
 /// The bytes of an error that is too long.
@@ -23,7 +25,7 @@ const MEGABYTE: usize = 1 << 20;
 const ID_MESSAGES: usize = 64;
 
 /// The rows; the one that fills the mempool is the last.
-pub(crate) fn rows(means: &Means<'_>) -> Result<Vec<Hostile>> {
+pub(crate) fn rows(data: &Path, means: &Means<'_>) -> Result<Vec<Hostile>> {
     let blocks = means.new_blocks.iter().map(Block::decode);
     let blocks = blocks.collect::<Result<Vec<_>, _>>()?;
     let mut rows = vec![
@@ -35,6 +37,7 @@ pub(crate) fn rows(means: &Means<'_>) -> Result<Vec<Hostile>> {
     rows.extend(odd_answers()?);
     rows.push(itself());
     rows.push(clocks()?);
+    rows.push(meddlers::row(data, &blocks)?);
     rows.push(mutated_blocks(&blocks)?);
     Ok(rows)
 }
@@ -110,7 +113,7 @@ fn misbehaving_addresses() -> Result<Hostile> {
         "addresses",
         tell,
     );
-    Ok(row.counted_at(&told))
+    Ok(row.counted_by(&told.asked))
 }
 
 /// Headers with proof of work of which the second does not follow the first.

@@ -2,9 +2,10 @@
 //!
 //! `cargo run --release -p synod-node --example load -- CHAIN [PART]...`, where CHAIN is a file of
 //! blocks whose last 20 hold independent signed payments, as `synod-bench chain` writes it, and a
-//! PART is one of `mine`, `start`, `read`, `pay`, `attack`, `hostile`, `relay`, `sync`; all without
-//! one. A row of the attack catalogue, such as `P21`, in place of a PART measures that row alone. The
-//! node is the `synod-node` beside this program's folder, or what `SYNOD_LOAD_NODE` names.
+//! PART is one of `mine`, `start`, `read`, `pay`, `attack`, `hostile`, `relay`, `sync`; all of these
+//! without one. The part `ipv6` runs alone, where it has addresses: it says how. A row of the attack
+//! catalogue, such as `P21`, in place of a PART measures that row alone. The node is the `synod-node`
+//! beside this program's folder, or what `SYNOD_LOAD_NODE` names.
 //!
 //! The node is a process of its own; this one only sends requests that were made before, so
 //! both share the machine and the figures are lower bounds.
@@ -14,8 +15,10 @@ mod between;
 mod client;
 mod hostile;
 mod hosts;
+mod ipv6;
 mod led;
 mod measure;
+mod meddlers;
 mod members;
 mod process;
 mod strangers;
@@ -52,9 +55,11 @@ const STARTS: usize = 5;
 const PAYOUT: &str = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080";
 
 /// What can be asked for.
-const PARTS: [&str; 8] = [
-    "mine", "start", "read", "pay", "attack", "hostile", "relay", "sync",
+const PARTS: [&str; 9] = [
+    "mine", "start", "read", "pay", "attack", "hostile", "relay", "sync", IPV6,
 ];
+/// The part that is left out where none is named: it needs a network of its own.
+const IPV6: &str = "ipv6";
 /// The parts of which single rows can be asked for.
 const ROWS_OF: [&str; 2] = ["attack", "hostile"];
 
@@ -66,13 +71,16 @@ fn main() -> Result<()> {
     let is_row = |it: &String| it.len() >= 3 && it.as_bytes()[1..3].iter().all(u8::is_ascii_digit);
     ensure!(rows.iter().all(is_row), "the parts are {PARTS:?}");
     let is_wanted = |part: &str| match parts.is_empty() {
-        true => rows.is_empty() || ROWS_OF.contains(&part),
+        true => part != IPV6 && (rows.is_empty() || ROWS_OF.contains(&part)),
         false => parts.iter().any(|it| it == part),
     };
     let program = match std::env::var_os("SYNOD_LOAD_NODE") {
         Some(program) => PathBuf::from(program),
         None => beside_this_folder()?,
     };
+    if is_wanted(IPV6) {
+        ipv6::check_addresses()?;
+    }
     let folder = tempfile::tempdir()?;
     if is_wanted("mine") {
         mine_blocks(&program, &folder.path().join("mined"))?;
@@ -80,7 +88,7 @@ fn main() -> Result<()> {
     if is_wanted("sync") {
         sync::run(&program, &chain, folder.path())?;
     }
-    if ["start", "read", "pay", "attack", "hostile", "relay"]
+    if ["start", "read", "pay", "attack", "hostile", "relay", IPV6]
         .into_iter()
         .any(is_wanted)
     {
@@ -118,6 +126,9 @@ fn on_the_chain(
     };
     if is_wanted("hostile") {
         hostile::run(program, &data, &means, rows)?;
+    }
+    if is_wanted(IPV6) {
+        ipv6::run(program, &data, full_block)?;
     }
     if is_wanted("read") || is_wanted("attack") {
         let running = Node::start(program, &data)?;

@@ -43,6 +43,16 @@ impl Node {
         more: &[&str],
     ) -> Result<Self> {
         let address = SocketAddr::from(([127, 0, 0, 1], port));
+        Self::start_at(program, data, address, more)
+    }
+
+    /// Starts a node at an address, with more arguments.
+    pub(crate) fn start_at(
+        program: &Path,
+        data: &Path,
+        address: SocketAddr,
+        more: &[&str],
+    ) -> Result<Self> {
         let start = Instant::now();
         let child = Command::new(program)
             .args(["--log", "warn", "run", "--network", "regtest", "--dev"])

@@ -58,8 +58,6 @@ pub(crate) fn attacks(node: &Node, means: &Means<'_>) -> Result<Vec<Attack>> {
         })
         .collect();
     let branches = (0..DIFFERENT).map(low_work).collect();
-    let mut gap = low_work(0);
-    gap.drain(80..80 + 84);
     let mut unasked = Vec::new();
     write_frame(&mut unasked, means.full_block);
     let inside = (0..DIFFERENT)
@@ -85,7 +83,7 @@ pub(crate) fn attacks(node: &Node, means: &Means<'_>) -> Result<Vec<Attack>> {
         .answered(200, ""),
         Attack::new(
             "P02 headers with a gap, then no session",
-            posts("/p2p/v1/push/headers", OCTETS, vec![gap]),
+            posts("/p2p/v1/push/headers", OCTETS, vec![headers_with_a_gap()]),
         )
         .seated(1)
         .answered(200, ""),
@@ -185,6 +183,13 @@ fn wrongly_filled(connection: &Connection, means: &Means<'_>) -> Result<Vec<Vec<
         post("/p2p/v1/compact", &compact),
         post(&fill, &frames),
     ])
+}
+
+/// Headers of which the second does not follow the first.
+pub(crate) fn headers_with_a_gap() -> Vec<u8> {
+    let mut page = low_work(0);
+    page.drain(80..80 + 84);
+    page
 }
 
 /// A branch of headers on the genesis block, with proof of work at the limit.

@@ -52,6 +52,8 @@ pub(crate) struct Starter {
     pub(crate) trust: Vec<String>,
     pub(crate) data: Option<TempDir>,
     pub(crate) threads: Option<usize>,
+    /// Where it listens, if not on a port of IPv4's loopback.
+    pub(crate) listen: Option<SocketAddr>,
 }
 
 impl Starter {
@@ -75,9 +77,8 @@ impl Starter {
         }
         let opened = app::open(&config).await.expect("the node opens");
         let token = std::fs::read_to_string(data.path().join("token")).expect("a token");
-        let listener = bind(SocketAddr::from(([127, 0, 0, 1], 0)))
-            .await
-            .expect("a port");
+        let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
+        let listener = bind(self.listen.unwrap_or(loopback)).await.expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let shutdown = Shutdown::new();
         let chain = opened.chain().clone();

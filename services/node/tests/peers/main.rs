@@ -1,6 +1,7 @@
 //! What nodes do to each other, over HTTP.
 
 mod hostile;
+mod ipv6;
 mod kit;
 mod limits;
 mod members;
