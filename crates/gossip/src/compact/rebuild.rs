@@ -48,9 +48,8 @@ impl Reconstruction {
     ) -> Self {
         let ids = &compact.ids;
         let keys = ShortIds::new(&compact.header, compact.nonce);
-        let wanted: HashMap<u64, Vec<(u64, &Bytes)>> =
+        let mut found: HashMap<u64, Vec<(u64, &Bytes)>> =
             ids.iter().map(|id| (*id, Vec::new())).collect();
-        let mut found = wanted;
         for (wtxid, raw) in pool {
             let hash = keys.hash(&wtxid);
             if let Some(candidates) = found.get_mut(&reduce(hash, ids.len(), compact.rice)) {
@@ -129,18 +128,8 @@ impl Reconstruction {
         given.next().map_or(Ok(()), |_| Err(WireError::TooLong))
     }
 
-    /// Returns the bytes held.
-    #[must_use]
-    pub fn size(&self) -> usize {
-        let slots = self.slots.iter().map(|slot| match slot {
-            Slot::Missing => 0,
-            Slot::Known(raw) => raw.len(),
-            Slot::OneOf(raws) => raws.iter().map(Bytes::len).sum(),
-        });
-        self.coinbase.len() + slots.sum::<usize>()
-    }
-
-    /// Puts the block together; what is missing then is forgotten first if it was a choice.
+    /// Puts the block together. Where no choice gives the Merkle root, what there was to choose from
+    /// counts as missing from then on.
     pub fn finish(&mut self) -> Rebuilt {
         let missing = self.missing();
         if !missing.is_empty() {
